@@ -1,0 +1,144 @@
+//! Measures the server against the limits of the machine it runs on.
+//!
+//! What counts is CPU time of the server's process for each unit of work, beside what the thinnest possible
+//! process pays for the same bytes on the wire, in pairs within seconds of each other. Clients, baselines and the
+//! server are processes of their own; this one directs them. See `docs/performance.md`.
+
+#![expect(clippy::print_stdout, reason = "figures and the lines between its processes are what it is for")]
+#![expect(clippy::cast_precision_loss, reason = "counts and bytes become figures with three digits")]
+#![forbid(unsafe_code)]
+
+mod baseline;
+mod client;
+mod clock;
+mod flywheel;
+mod http;
+mod load;
+mod measure;
+mod meter;
+mod peer;
+mod report;
+mod sink;
+mod wire;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Command, Parser, Subcommand};
+
+use crate::load::Load;
+use crate::load::dial::Dial;
+use crate::load::post::Post;
+use crate::measure::{connect, fanout, idle, publish};
+use crate::report::{Report, as_json};
+
+#[derive(Parser)]
+#[command(version, about = "Measures Flywheel against the limits of the machine it runs on")]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// CPU for each delivery to many subscribers, against a loop of `send`.
+    Fanout(Measurement<fanout::Options>),
+    /// Memory of an idle client, and CPU of its pings.
+    Idle(Measurement<idle::Options>),
+    /// CPU for the whole life of a client, against a bare poller.
+    Connect(Measurement<connect::Options>),
+    /// CPU for a publication over HTTP, against a bare web framework.
+    Publish(Measurement<publish::Options>),
+    /// Every measurement with its defaults.
+    All(Measurement<NoOptions>),
+    #[command(hide = true)]
+    Sink(sink::Options),
+    #[command(hide = true)]
+    Raw(baseline::raw::Options),
+    #[command(hide = true)]
+    Bare,
+    #[command(hide = true)]
+    Axum,
+    #[command(hide = true)]
+    Dial(LoadOptions),
+    #[command(hide = true)]
+    Post(LoadOptions),
+}
+
+#[derive(Args)]
+struct Measurement<O: Args> {
+    /// The server's binary.
+    #[arg(long, value_name = "PATH")]
+    server: PathBuf,
+    /// Print the figures as one line of JSON after the tables.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    options: O,
+}
+
+#[derive(Args)]
+struct NoOptions {}
+
+#[derive(Args)]
+struct LoadOptions {
+    #[arg(long)]
+    address: SocketAddr,
+    #[arg(long)]
+    at_once: usize,
+}
+
+fn main() -> Result<()> {
+    let (reports, as_line) = match Cli::parse().role {
+        Role::Fanout(it) => (vec![fanout::run(&it.server, &it.options)?], it.json),
+        Role::Idle(it) => (vec![idle::run(&it.server, &it.options)?], it.json),
+        Role::Connect(it) => (vec![connect::run(&it.server, &it.options)?], it.json),
+        Role::Publish(it) => (vec![publish::run(&it.server, &it.options)?], it.json),
+        Role::All(it) => (all(&it.server)?, it.json),
+        Role::Sink(options) => return sink::run(&options),
+        Role::Raw(options) => return baseline::raw::run(&options),
+        Role::Bare => return baseline::bare::run(),
+        Role::Axum => return baseline::api::run(),
+        Role::Dial(it) => return Load::new(it.address, it.at_once, Dial::new)?.obey(),
+        Role::Post(it) => return Load::new(it.address, it.at_once, Post::new)?.obey(),
+    };
+    let texts: Vec<String> = reports.iter().map(Report::render).collect();
+    print!("{}", texts.join("\n"));
+    if as_line {
+        println!("{}", as_json(&reports));
+    }
+    Ok(())
+}
+
+fn all(server: &Path) -> Result<Vec<Report>> {
+    Ok(vec![
+        fanout::run(server, &defaults())?,
+        idle::run(server, &defaults())?,
+        connect::run(server, &defaults())?,
+        publish::run(server, &defaults())?,
+    ])
+}
+
+/// The options that an empty command line means.
+fn defaults<O: Args>() -> O {
+    let command = O::augment_args(Command::new("defaults").no_binary_name(true));
+    let empty = command.get_matches_from(std::iter::empty::<String>());
+    O::from_arg_matches(&empty).unwrap_or_else(|error| error.exit())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_has_defaults() {
+        Cli::command().debug_assert();
+        defaults::<fanout::Options>();
+        defaults::<idle::Options>();
+        defaults::<connect::Options>();
+        defaults::<publish::Options>();
+    }
+}

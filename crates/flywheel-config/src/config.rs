@@ -1,0 +1,101 @@
+//! The configuration as the server uses it: every supported key, typed and named as in the file.
+
+mod channel;
+mod client;
+mod endpoints;
+mod server;
+
+use serde_json::Value;
+
+pub use client::{Client, PersonalChannel, TokenConfig};
+pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
+pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
+
+use crate::schema::{ROOT, default_object};
+use crate::tree;
+use crate::view::View;
+
+/// A validated configuration. Keys that are not supported yet are in [`raw`](Self::raw) only.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners.
+    pub http_server: HttpServer,
+    /// What is written to the log.
+    pub log: Log,
+    /// Who this node is.
+    pub node: Node,
+    /// How it ends.
+    pub shutdown: Shutdown,
+    /// File to write the process number to.
+    pub pid_file: Option<String>,
+    /// What carries publications.
+    pub engine: Engine,
+    /// Rules for connections.
+    pub client: Client,
+    /// Rules for channels. `history_meta_ttl` and `publication_data_format` are already in each rule set.
+    pub channel: flywheel_model::ChannelRules,
+    /// Remote procedure calls.
+    pub rpc: Rpc,
+    /// The server API over HTTP.
+    pub http_api: HttpApi,
+    /// The WebSocket transport.
+    pub websocket: WebSocket,
+    /// Metrics.
+    pub prometheus: Endpoint,
+    /// The health check.
+    pub health: Endpoint,
+    /// The endpoint that does nothing.
+    pub init: Endpoint,
+    raw: Raw,
+}
+
+/// The tree, kept out of `{:?}`: it holds every secret.
+#[derive(Clone)]
+struct Raw(Value);
+
+impl std::fmt::Debug for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Config {
+    /// Every key with its value: what was set, and defaults for the rest. Durations are text such as `1m30s`, items
+    /// of lists have all their keys, and references to variables in text maps are replaced. Holds secrets.
+    pub fn raw(&self) -> &Value {
+        &self.raw.0
+    }
+
+    /// The value of a key without list items in its path, such as `engine.redis.address`.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        tree::get(&self.raw.0, path)
+    }
+
+    /// Reads a validated tree.
+    pub(crate) fn from_tree(raw: Value) -> Self {
+        let tree = View::whole(&raw);
+        Self {
+            http_server: HttpServer::read(&tree.section("http_server")),
+            log: Log::read(&tree.section("log")),
+            node: Node::read(&tree.section("node")),
+            shutdown: Shutdown { timeout: tree.time("shutdown.timeout") },
+            pid_file: tree.some_text("pid_file"),
+            engine: Engine::read(&tree.section("engine")),
+            client: Client::read(&tree.section("client")),
+            channel: channel::read(&tree.section("channel")),
+            rpc: Rpc::read(&tree.section("rpc")),
+            http_api: HttpApi::read(&tree.section("http_api")),
+            websocket: WebSocket::read(&tree.section("websocket")),
+            prometheus: Endpoint::read(&tree.section("prometheus")),
+            health: Endpoint::read(&tree.section("health")),
+            init: Endpoint::read(&tree.section("init")),
+            raw: Raw(raw),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_tree(default_object(ROOT))
+    }
+}

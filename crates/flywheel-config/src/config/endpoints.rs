@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use crate::view::View;
+
+/// An endpoint that is either served or not. Config sections `prometheus`, `health` and `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Serve it.
+    pub enabled: bool,
+    /// Path it answers on, without a slash at the end; empty for the root.
+    pub handler_prefix: String,
+}
+
+/// The server API over HTTP. Config section `http_api`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpApi {
+    /// Do not serve it.
+    pub disabled: bool,
+    /// Path it answers on, without a slash at the end; empty for the root.
+    pub handler_prefix: String,
+    /// Key that callers must show; with `None`, and unless `insecure`, every call is refused.
+    pub key: Option<String>,
+    /// How errors are answered.
+    pub error_mode: ErrorMode,
+    /// Serve it on the external port.
+    pub external: bool,
+    /// Ask for no key.
+    pub insecure: bool,
+}
+
+/// How the server API answers errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ErrorMode {
+    /// Status 200 with an `error` object. Written as the empty text.
+    #[default]
+    Object,
+    /// The transport's own status.
+    Transport,
+}
+
+/// The WebSocket transport. Config section `websocket`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSocket {
+    /// Do not serve it.
+    pub disabled: bool,
+    /// Path it answers on, without a slash at the end; empty for the root.
+    pub handler_prefix: String,
+    /// Longest time to write one frame; `None` waits for ever.
+    pub write_timeout: Option<Duration>,
+    /// Longest message from a client in bytes; `None` sets no limit.
+    pub message_size_limit: Option<usize>,
+}
+
+/// Remote procedure calls. Config section `rpc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rpc {
+    /// A method of our own.
+    pub ping: RpcPing,
+    /// Ends the namespace's name in a method.
+    pub namespace_boundary: String,
+}
+
+/// A method that answers with nothing. Config section `rpc.ping`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RpcPing {
+    /// Answer it.
+    pub enabled: bool,
+    /// Its name.
+    pub method: String,
+}
+
+impl std::fmt::Debug for HttpApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key must not reach a log by way of `{:?}`.
+        f.debug_struct("HttpApi")
+            .field("disabled", &self.disabled)
+            .field("handler_prefix", &self.handler_prefix)
+            .field("key", &self.key.as_ref().map(|_| ".."))
+            .field("error_mode", &self.error_mode)
+            .field("external", &self.external)
+            .field("insecure", &self.insecure)
+            .finish()
+    }
+}
+
+impl Endpoint {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self { enabled: view.is("enabled"), handler_prefix: handler_prefix(view) }
+    }
+}
+
+impl HttpApi {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        let transport = view.text("error_mode") == "transport";
+        Self {
+            disabled: view.is("disabled"),
+            handler_prefix: handler_prefix(view),
+            key: view.some_text("key"),
+            error_mode: if transport { ErrorMode::Transport } else { ErrorMode::Object },
+            external: view.is("external"),
+            insecure: view.is("insecure"),
+        }
+    }
+}
+
+impl WebSocket {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self {
+            disabled: view.is("disabled"),
+            handler_prefix: handler_prefix(view),
+            write_timeout: view.some_time("write_timeout"),
+            message_size_limit: view.limit("message_size_limit"),
+        }
+    }
+}
+
+impl Rpc {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self {
+            ping: RpcPing { enabled: view.is("ping.enabled"), method: view.text("ping.method").to_owned() },
+            namespace_boundary: view.text("namespace_boundary").to_owned(),
+        }
+    }
+}
+
+fn handler_prefix(view: &View<'_>) -> String {
+    view.text("handler_prefix").trim_end_matches('/').to_owned()
+}

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use crate::view::View;
+
+/// Listeners. Config section `http_server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpServer {
+    /// Address to listen on; empty means all.
+    pub address: String,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Address of the internal listener; empty means `address`.
+    pub internal_address: String,
+    /// Port of the internal listener; `None` means `port`. With the same address and port there is one listener.
+    pub internal_port: Option<u16>,
+}
+
+/// What is written to the log. Config section `log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The least important line that is written.
+    pub level: LogLevel,
+    /// File to append to; `None` means standard error.
+    pub file: Option<String>,
+}
+
+/// How important a line must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// Nothing is written.
+    None,
+    /// Everything.
+    Trace,
+    /// For whoever looks for a fault.
+    Debug,
+    /// What an operator may want to know.
+    #[default]
+    Info,
+    /// What an operator should look at.
+    Warn,
+    /// What failed.
+    Error,
+    /// What ends the process.
+    Fatal,
+}
+
+/// Who this node is. Config section `node`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name; `None` leaves it to the server, which takes host name and port.
+    pub name: Option<String>,
+    /// Threads that own connections; 0 means one per core. At most 1024.
+    pub shards: usize,
+}
+
+/// How a node ends. Config section `shutdown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Time to say goodbye in; zero exits at once.
+    pub timeout: Duration,
+}
+
+/// What carries publications, presence and node messages. Config section `engine`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Which one was asked for. A kind that is not supported yet has been warned about.
+    pub r#type: EngineType,
+}
+
+/// The kinds of engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineType {
+    /// This process, alone.
+    #[default]
+    Memory,
+    /// Redis, shared with other nodes.
+    Redis,
+}
+
+impl HttpServer {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self {
+            address: view.text("address").to_owned(),
+            port: u16::try_from(view.int("port")).unwrap_or(0),
+            internal_address: view.text("internal_address").to_owned(),
+            internal_port: view.text("internal_port").parse().ok(),
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        let level = match view.text("level").to_lowercase().as_str() {
+            "none" => LogLevel::None,
+            "trace" => LogLevel::Trace,
+            "debug" => LogLevel::Debug,
+            "warn" => LogLevel::Warn,
+            "error" => LogLevel::Error,
+            "fatal" => LogLevel::Fatal,
+            _ => LogLevel::Info,
+        };
+        Self { level, file: view.some_text("file") }
+    }
+}
+
+impl Node {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self { name: view.some_text("name"), shards: view.size("shards") }
+    }
+}
+
+impl Engine {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        let redis = view.text("type") == "redis";
+        Self { r#type: if redis { EngineType::Redis } else { EngineType::Memory } }
+    }
+}

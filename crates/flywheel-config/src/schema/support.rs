@@ -1,0 +1,218 @@
+//! How far each key is supported, and what a reload takes over. Changing a marker is a change of one line.
+
+use Support::{Ignored, Supported};
+
+/// What setting a key does in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// What its meaning says.
+    Supported,
+    /// Nothing, and nothing is missed: it tunes something that is not there. Accepted without a word.
+    Ignored,
+    /// Nothing yet. Accepted with a warning when set to something else than its default.
+    NotYet,
+}
+
+impl Support {
+    /// The marker of a key, by its path with `[]` for list items. The longest entry that covers the path decides.
+    pub(super) fn of(path: &str) -> Self {
+        let option = ["channel.without_namespace.", "channel.namespaces[]."]
+            .iter()
+            .find_map(|block| path.strip_prefix(block));
+        let table = if option.is_some() { OPTIONS } else { MARKS };
+        let path = option.unwrap_or(path);
+        table
+            .iter()
+            .filter(|(covered, _)| covers(covered, path))
+            .max_by_key(|(covered, _)| covered.len())
+            .map_or(Self::NotYet, |(_, support)| *support)
+    }
+}
+
+/// Whether SIGHUP takes a changed key over; otherwise it needs a restart.
+pub(super) fn reloadable(path: &str) -> bool {
+    let covered = |table: &[&str]| table.iter().any(|prefix| covers(prefix, path));
+    covered(RELOADABLE) && !covered(&["channel.proxy", "rpc.proxy"])
+}
+
+/// The words of a choice that work in this version, where that is not all of them.
+pub(crate) fn supported_words(path: &str) -> Option<&'static [&'static str]> {
+    WORDS
+        .iter()
+        .find(|(choice, _)| path == *choice || path.ends_with(&format!("].{choice}")))
+        .map(|row| row.1)
+}
+
+fn covers(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+const WORDS: &[(&str, &[&str])] = &[
+    ("engine.type", &["memory"]),
+    ("channel.without_namespace.subscription_type", &["", "stream"]),
+    ("subscription_type", &["", "stream"]),
+];
+
+const RELOADABLE: &[&str] = &[
+    "log.level",
+    "channel",
+    "rpc",
+    "client.token",
+    "client.subscription_token",
+    "client.ping_interval",
+    "client.pong_timeout",
+    "client.expired_close_delay",
+    "client.expired_sub_close_delay",
+    "client.stale_close_delay",
+    "client.channel_limit",
+    "client.queue_max_size",
+    "client.presence_update_interval",
+    "client.concurrency",
+    "client.channel_position_check_delay",
+    "client.channel_position_max_time_lag",
+    "client.connection_limit",
+    "client.user_connection_limit",
+    "client.connection_rate_limit",
+    "client.history_max_publication_limit",
+    "client.recovery_max_publication_limit",
+];
+
+const MARKS: &[(&str, Support)] = &[
+    ("http_server.address", Supported),
+    ("http_server.port", Supported),
+    ("http_server.internal_address", Supported),
+    ("http_server.internal_port", Supported),
+    ("log", Supported),
+    ("node.name", Supported),
+    ("node.shards", Supported),
+    ("shutdown.timeout", Supported),
+    ("pid_file", Supported),
+    ("engine.type", Supported),
+    ("client.allowed_origins", Supported),
+    ("client.token.hmac_secret_key", Supported),
+    ("client.token.hmac_previous_secret_key", Supported),
+    ("client.token.hmac_previous_secret_key_valid_until", Supported),
+    ("client.token.audience", Supported),
+    ("client.token.audience_regex", Supported),
+    ("client.token.issuer", Supported),
+    ("client.token.issuer_regex", Supported),
+    ("client.token.user_id_claim", Supported),
+    ("client.subscription_token.enabled", Supported),
+    ("client.subscription_token.hmac_secret_key", Supported),
+    ("client.subscription_token.hmac_previous_secret_key", Supported),
+    ("client.subscription_token.hmac_previous_secret_key_valid_until", Supported),
+    ("client.subscription_token.audience", Supported),
+    ("client.subscription_token.audience_regex", Supported),
+    ("client.subscription_token.issuer", Supported),
+    ("client.subscription_token.issuer_regex", Supported),
+    ("client.subscription_token.user_id_claim", Supported),
+    ("client.allow_anonymous_connect_without_token", Supported),
+    ("client.disallow_anonymous_connection_tokens", Supported),
+    ("client.ping_interval", Supported),
+    ("client.pong_timeout", Supported),
+    ("client.expired_close_delay", Supported),
+    ("client.expired_sub_close_delay", Supported),
+    ("client.stale_close_delay", Supported),
+    ("client.channel_limit", Supported),
+    ("client.queue_max_size", Supported),
+    ("client.presence_update_interval", Supported),
+    ("client.concurrency", Supported),
+    ("client.channel_position_check_delay", Supported),
+    ("client.connection_limit", Supported),
+    ("client.user_connection_limit", Supported),
+    ("client.connection_rate_limit", Supported),
+    ("client.connect_include_server_time", Supported),
+    ("client.history_max_publication_limit", Supported),
+    ("client.recovery_max_publication_limit", Supported),
+    ("client.insecure_skip_token_signature_verify", Supported),
+    ("client.user_id_http_header", Supported),
+    ("client.insecure", Supported),
+    ("client.subscribe_to_user_personal_channel.enabled", Supported),
+    ("client.subscribe_to_user_personal_channel.personal_channel_namespace", Supported),
+    ("channel.history_meta_ttl", Supported),
+    ("channel.publication_data_format", Supported),
+    ("channel.max_length", Supported),
+    ("channel.private_prefix", Supported),
+    ("channel.namespace_boundary", Supported),
+    ("channel.user_boundary", Supported),
+    ("channel.user_separator", Supported),
+    ("channel.namespaces", Supported),
+    ("rpc.ping", Supported),
+    ("rpc.namespace_boundary", Supported),
+    ("http_api", Supported),
+    ("websocket.disabled", Supported),
+    ("websocket.handler_prefix", Supported),
+    ("websocket.write_timeout", Supported),
+    ("websocket.message_size_limit", Supported),
+    ("websocket.read_buffer_size", Ignored),
+    ("websocket.write_buffer_size", Ignored),
+    ("websocket.use_write_buffer_pool", Ignored),
+    ("prometheus.enabled", Supported),
+    ("prometheus.handler_prefix", Supported),
+    ("health", Supported),
+    ("init", Supported),
+    ("usage_stats.disabled", Ignored),
+];
+
+/// Options of `channel.without_namespace` and of each namespace.
+const OPTIONS: &[(&str, Support)] = &[
+    ("name", Supported),
+    ("presence", Supported),
+    ("join_leave", Supported),
+    ("force_push_join_leave", Supported),
+    ("history_size", Supported),
+    ("history_ttl", Supported),
+    ("history_meta_ttl", Supported),
+    ("force_positioning", Supported),
+    ("allow_positioning", Supported),
+    ("force_recovery", Supported),
+    ("allow_recovery", Supported),
+    ("force_recovery_mode", Supported),
+    ("auto_cache_recover", Supported),
+    ("allow_subscribe_for_anonymous", Supported),
+    ("allow_subscribe_for_client", Supported),
+    ("allow_publish_for_anonymous", Supported),
+    ("allow_publish_for_subscriber", Supported),
+    ("allow_publish_for_client", Supported),
+    ("allow_presence_for_anonymous", Supported),
+    ("allow_presence_for_subscriber", Supported),
+    ("allow_presence_for_client", Supported),
+    ("allow_history_for_anonymous", Supported),
+    ("allow_history_for_subscriber", Supported),
+    ("allow_history_for_client", Supported),
+    ("allow_user_limited_channels", Supported),
+    ("channel_regex", Supported),
+    ("publication_data_format", Supported),
+    ("subscription_type", Supported),
+];
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Every path that a marker names, spelt out.
+    pub(in crate::schema) fn marked() -> Vec<String> {
+        let options = OPTIONS.iter().map(|(name, _)| format!("channel.namespaces[].{name}"));
+        let marks = MARKS.iter().map(|(path, _)| (*path).to_owned());
+        marks.chain(options).chain(RELOADABLE.iter().map(|path| (*path).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_longest_marker_decides_and_without_one_a_key_is_not_supported_yet() {
+        assert_eq!(Support::of("websocket.handler_prefix"), Supported);
+        assert_eq!(Support::of("websocket.read_buffer_size"), Ignored);
+        assert_eq!(Support::of("websocket.compression"), Support::NotYet);
+        assert_eq!(Support::of("channel.namespaces"), Supported);
+        assert_eq!(Support::of("channel.namespaces[].presence"), Supported);
+        assert_eq!(Support::of("channel.namespaces[].map.mode"), Support::NotYet);
+        assert_eq!(Support::of("channel.without_namespace.delta_publish"), Support::NotYet);
+    }
+
+    #[test]
+    fn proxies_are_not_reloaded_though_channels_are() {
+        assert!(reloadable("channel.namespaces"));
+        assert!(reloadable("client.token.hmac_secret_key"));
+        assert!(!reloadable("channel.proxy.subscribe.endpoint"));
+        assert!(!reloadable("http_server.port"));
+    }
+}

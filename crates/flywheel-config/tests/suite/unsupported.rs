@@ -1,0 +1,87 @@
+//! Warnings about keys that do nothing yet.
+
+use crate::Given;
+
+#[test]
+fn a_section_gets_one_warning_however_many_keys_are_set() {
+    let given = Given::yaml("sse: {enabled: true, handler_prefix: /s, max_request_body_size: 5}");
+    let warning = "config.yaml: sse is not supported yet and has no effect (set: sse.enabled, sse.handler_prefix, \
+                   sse.max_request_body_size)";
+    assert_eq!(given.warnings(), warning);
+    let given = Given::yaml("engine: {redis: {address: a, db: 1, user: u, password: p, prefix: x}}");
+    let warning = "config.yaml: engine.redis is not supported yet and has no effect (set: engine.redis.prefix, \
+                   engine.redis.address, engine.redis.db and 2 more)";
+    assert_eq!(given.warnings(), warning);
+}
+
+#[test]
+fn a_section_that_is_off_and_a_key_at_its_default_get_none() {
+    assert_eq!(Given::yaml("sse: {enabled: false, handler_prefix: /s}").warnings(), "");
+    assert_eq!(Given::yaml("http_server: {tls: {cert_pem: x}}").warnings(), "");
+    assert_eq!(Given::yaml("emulation: {handler_prefix: /emulation}").warnings(), "");
+    assert_eq!(Given::yaml("consumers: [{name: off, type: kafka, kafka: {topics: a}}]").warnings(), "");
+}
+
+#[test]
+fn a_single_key_is_named() {
+    let given = Given::yaml("websocket: {compression: true}")
+        .env("FLYWHEEL_NODE_INFO_METRICS_AGGREGATE_INTERVAL", "1s");
+    assert_eq!(
+        given.warnings(),
+        "variable FLYWHEEL_NODE_INFO_METRICS_AGGREGATE_INTERVAL: node.info_metrics_aggregate_interval is not \
+         supported yet and has no effect\n\
+         config.yaml: websocket.compression is not supported yet and has no effect"
+    );
+}
+
+#[test]
+fn an_option_of_several_namespaces_gets_one_warning_that_names_them() {
+    let text =
+        "channel: {namespaces: [{name: chat, delta_publish: true}, {name: news, delta_publish: true}]}";
+    assert_eq!(
+        Given::yaml(text).warnings(),
+        "config.yaml: channel.namespaces[].delta_publish is not supported yet and has no effect (set: \
+         channel.namespaces[chat].delta_publish, channel.namespaces[news].delta_publish)"
+    );
+}
+
+#[test]
+fn lists_name_their_items() {
+    let text = "proxies: [{name: aa, endpoint: 'http://a'}, {name: bb, endpoint: 'http://b'}]";
+    let warning =
+        "config.yaml: proxies is not supported yet and has no effect (set: proxies[aa], proxies[bb])";
+    assert_eq!(Given::yaml(text).warnings(), warning);
+}
+
+#[test]
+fn words_that_do_not_work_yet_are_named_with_their_key() {
+    let given = Given::yaml(
+        "shared_poll: {hmac_secret_key: s}\nchannel: {proxy: {shared_poll_refresh: {endpoint: a}}, namespaces: [{name: chat, subscription_type: shared_poll}]}",
+    );
+    let warning = "config.yaml: channel.namespaces[chat].subscription_type is not supported yet and has no effect \
+                   (value \"shared_poll\"; \"stream\" is used instead)";
+    assert!(given.warnings().contains(warning), "{}", given.warnings());
+}
+
+#[test]
+fn tuning_of_what_is_not_there_passes_in_silence() {
+    let text = "websocket: {read_buffer_size: 512, write_buffer_size: 512, use_write_buffer_pool: true}\n\
+                usage_stats: {disabled: true}";
+    assert_eq!(Given::yaml(text).warnings(), "");
+}
+
+#[test]
+fn keys_of_the_commercial_edition_are_accepted() {
+    let given = Given::yaml(
+        "license: x\nclient: {rate_limit: {client_command: {enabled: true}}}\n\
+         channel: {namespaces: [{name: chat, subscribe_cel: 'true'}]}",
+    )
+    .env("CENTRIFUGO_DATABASE_ENABLED", "true");
+    assert_eq!(
+        given.warnings(),
+        "config.yaml: channel.namespaces[chat].subscribe_cel belongs to Centrifugo PRO and has no effect\n\
+         config.yaml: client.rate_limit belongs to Centrifugo PRO and has no effect\n\
+         config.yaml: license belongs to Centrifugo PRO and has no effect\n\
+         variable CENTRIFUGO_DATABASE_ENABLED: CENTRIFUGO_DATABASE_ENABLED belongs to Centrifugo PRO and has no effect"
+    );
+}

@@ -1,0 +1,21 @@
+//! What the server needs of the services it stands on, as contracts, and the engine that needs none: memory.
+//!
+//! Rules for every implementation:
+//! - A call answers within its own deadline, or fails. Dropping an answer's future leaves nothing half done.
+//! - Every queue is bounded, in bytes where it holds payloads.
+//! - Events are handed to the [`Sink`] in the order of the stream, from one place per channel. The sink never blocks.
+//!
+//! An implementation proves itself with the suite in [`conformance`] (feature `conformance`).
+
+mod answer;
+mod contract;
+mod error;
+mod memory;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use answer::Answer;
+pub use contract::{Broker, Presence, PresenceStats, Published, PublishOptions, Sink};
+pub use error::EngineError;
+pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

@@ -1,0 +1,57 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flywheel_model::{Channel, StreamPosition, Timestamp};
+use hashbrown::HashMap;
+
+/// How long a key is remembered. Source: server API, section 3.3.
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// Which publications were made under which key.
+#[derive(Debug, Default)]
+pub(super) struct Idempotency {
+    made: HashMap<(Channel, Arc<str>), Option<StreamPosition>>,
+    /// In the order of expiry.
+    expiry: VecDeque<(Timestamp, (Channel, Arc<str>))>,
+    weight: usize,
+}
+
+fn weight(key: &str) -> usize {
+    key.len() + 128
+}
+
+impl Idempotency {
+    /// The position of the publication made under `key`, if one was.
+    pub(super) fn find(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<Option<StreamPosition>> {
+        self.expire(now);
+        self.made.get(&(channel.clone(), Arc::from(key))).cloned()
+    }
+
+    pub(super) fn remember(&mut self, now: Timestamp, channel: &Channel, key: &str, position: Option<StreamPosition>) {
+        let entry = (channel.clone(), Arc::from(key));
+        self.weight += weight(key);
+        self.expiry.push_back((now + WINDOW, entry.clone()));
+        self.made.insert(entry, position);
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        while self.expiry.front().is_some_and(|(expires, _)| *expires <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the oldest key. Answers whether there was one.
+    pub(super) fn forget_oldest(&mut self) -> bool {
+        let Some((_, entry)) = self.expiry.pop_front() else {
+            return false;
+        };
+        self.weight -= weight(&entry.1);
+        self.made.remove(&entry);
+        true
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+}

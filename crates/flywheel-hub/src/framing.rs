@@ -1,0 +1,32 @@
+use flywheel_protocol::client::{Encoding, ServerMessage};
+use flywheel_websocket::{OpenFrame, Opcode};
+
+/// How a message looks on a connection's socket. Clients of one form share their frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireForm {
+    /// How the message is encoded.
+    pub encoding: Encoding,
+}
+
+impl WireForm {
+    /// Number of forms.
+    pub const COUNT: usize = 2;
+
+    /// Below [`COUNT`](Self::COUNT).
+    pub const fn index(self) -> usize {
+        self.encoding.index()
+    }
+
+    /// Appends the message as a WebSocket frame; answers the length of its payload.
+    pub fn write(self, message: &ServerMessage, out: &mut Vec<u8>) -> usize {
+        let opcode = match self.encoding {
+            Encoding::Json => Opcode::Text,
+            Encoding::Protobuf => Opcode::Binary,
+        };
+        let frame = OpenFrame::begin(out, 100);
+        message.write(self.encoding, out);
+        let length = frame.payload_len(out);
+        frame.finish(out, opcode, false);
+        length
+    }
+}

@@ -1,0 +1,335 @@
+use std::sync::Arc;
+
+use flywheel_model::{
+    Channel, ChannelEvent, ChannelEventKind, ClientId, Epoch, Now, Publication, SessionId, Timestamp, UserId,
+};
+use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::{Encoding, NotJson, Presence, PushBody, ServerMessage};
+use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::framing::WireForm;
+use crate::outbox::{Outbox, Span};
+use crate::routing::{Routing, Subscriber};
+use crate::wheel::Wheel;
+
+/// Names a connection for ever: the slot is used again, the generation is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientKey {
+    /// Index of the connection in its shard.
+    pub slot: u32,
+    /// How many connections had the slot before.
+    pub generation: u32,
+}
+
+/// An effect of the session in a slot, to be carried out.
+pub type Pending = (u32, Effect);
+
+/// How far an event spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Subscribers that got it.
+    pub messages: u64,
+    /// Bytes of messages, over all of them.
+    pub bytes: u64,
+}
+
+/// A client of this shard.
+#[derive(Debug)]
+pub struct Client {
+    /// Its protocol state.
+    pub session: Session,
+    /// Names it for ever.
+    pub key: ClientKey,
+    form: WireForm,
+    registered: bool,
+    /// When the earliest timer that is set for it fires.
+    timer_at: Timestamp,
+    /// By subscription key: the place in the channel's list of subscribers.
+    places: SmallVec<[u32; 2]>,
+}
+
+/// Which clients the server API means.
+///
+/// Source: server API, sections 2.3 to 2.6: `client` and `session` narrow the choice among the connections of `user`.
+#[derive(Debug, Clone, Default)]
+pub struct Match {
+    /// Whose connections; empty for those without a user.
+    pub user: UserId,
+    /// Only this one.
+    pub client: Option<ClientId>,
+    /// Only this one.
+    pub session: Option<SessionId>,
+}
+
+/// See the crate's page.
+#[derive(Debug)]
+pub struct Hub {
+    clients: Vec<Option<Box<Client>>>,
+    client_count: usize,
+    users: HashMap<UserId, Vec<u32>>,
+    routing: Routing,
+    /// What is to be written.
+    pub outbox: Outbox,
+    /// Whose time is up when.
+    pub wheel: Wheel<ClientKey>,
+    scratch: Vec<Effect>,
+}
+
+impl Hub {
+    /// A hub without clients.
+    pub fn new(now: Timestamp, queue_bytes_max: usize) -> Self {
+        Self {
+            clients: Vec::new(),
+            client_count: 0,
+            users: HashMap::new(),
+            routing: Routing::default(),
+            outbox: Outbox::new(queue_bytes_max),
+            wheel: Wheel::new(now),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Adds the client in a slot that has none.
+    pub fn insert(&mut self, key: ClientKey, session: Session) {
+        let index = key.slot as usize;
+        if self.clients.len() <= index {
+            self.clients.resize_with(index + 1, || None);
+        }
+        let form = WireForm { encoding: session.encoding() };
+        self.outbox.open(key.slot);
+        let client = Client {
+            session,
+            key,
+            form,
+            registered: false,
+            timer_at: Timestamp::NEVER,
+            places: SmallVec::new(),
+        };
+        self.client_count += usize::from(self.clients[index].replace(Box::new(client)).is_none());
+    }
+
+    /// Removes the client in `slot`, whose session has been closed and its effects carried out.
+    pub fn remove(&mut self, slot: u32) -> Option<Box<Client>> {
+        let client = self.clients.get_mut(slot as usize)?.take()?;
+        self.client_count -= 1;
+        if client.registered {
+            self.unregister(client.session.user(), slot);
+        }
+        self.outbox.close(slot);
+        Some(client)
+    }
+
+    /// The client in `slot`.
+    pub fn get(&self, slot: u32) -> Option<&Client> {
+        self.clients.get(slot as usize)?.as_deref()
+    }
+
+    /// The client in `slot`.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Client> {
+        self.clients.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    /// Whether the client that `key` names is still here.
+    pub fn is_current(&self, key: ClientKey) -> bool {
+        self.get(key.slot).is_some_and(|client| client.key == key)
+    }
+
+    /// Number of clients.
+    pub fn len(&self) -> usize {
+        self.client_count
+    }
+
+    /// Whether there are no clients.
+    pub fn is_empty(&self) -> bool {
+        self.client_count == 0
+    }
+
+    /// Slots of all clients.
+    pub fn slots(&self) -> Vec<u32> {
+        self.clients.iter().flatten().map(|client| client.key.slot).collect()
+    }
+
+    /// Who is subscribed to what.
+    pub fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
+    /// From now on the client is found by its user.
+    pub fn register(&mut self, slot: u32, user: UserId) {
+        if let Some(client) = self.get_mut(slot)
+            && !std::mem::replace(&mut client.registered, true)
+        {
+            self.users.entry(user).or_default().push(slot);
+        }
+    }
+
+    fn unregister(&mut self, user: &UserId, slot: u32) {
+        if let Some(slots) = self.users.get_mut(user) {
+            if let Some(index) = slots.iter().position(|candidate| *candidate == slot) {
+                slots.swap_remove(index);
+            }
+            if slots.is_empty() {
+                self.users.remove(user);
+            }
+        }
+    }
+
+    /// The slots of connected clients that `wanted` means.
+    pub fn find(&self, wanted: &Match) -> Vec<u32> {
+        let slots = self.users.get(&wanted.user).map_or(&[][..], Vec::as_slice);
+        let meant = |slot: &&u32| {
+            self.get(**slot).is_some_and(|client| {
+                wanted.client.is_none_or(|id| id == client.session.client())
+                    && wanted.session.is_none_or(|id| id == client.session.session_id())
+            })
+        };
+        slots.iter().filter(meant).copied().collect()
+    }
+
+    /// Routes a channel to a subscription. Answers whether it is the first of the shard.
+    pub fn attach(&mut self, slot: u32, sub: SubKey, channel: &Channel) -> bool {
+        let (place, first) = self.routing.add(channel, Subscriber { slot, sub });
+        self.set_place(slot, sub, place);
+        first
+    }
+
+    /// Takes the route away. Answers whether it was the last of the shard.
+    pub fn detach(&mut self, slot: u32, sub: SubKey, channel: &Channel) -> bool {
+        let Some(place) = self.get(slot).and_then(|client| client.places.get(sub.0 as usize).copied()) else {
+            return false;
+        };
+        let (moved, last) = self.routing.remove(channel, place);
+        if let Some(moved) = moved {
+            self.set_place(moved.slot, moved.sub, place);
+        }
+        last
+    }
+
+    fn set_place(&mut self, slot: u32, sub: SubKey, place: u32) {
+        if let Some(client) = self.get_mut(slot) {
+            let index = sub.0 as usize;
+            if client.places.len() <= index {
+                client.places.resize(index + 1, u32::MAX);
+            }
+            client.places[index] = place;
+        }
+    }
+
+    /// Makes sure that a timer fires when the session wants one.
+    pub fn schedule(&mut self, slot: u32, now: Now, settings: &Settings) {
+        let Some(client) = self.clients.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let turn = Turn { now, settings, effects: &mut self.scratch };
+        let wanted = client.session.poll_timeout(&turn);
+        if wanted < client.timer_at {
+            client.timer_at = wanted;
+            self.wheel.set(wanted, client.key);
+        }
+    }
+
+    /// A timer of the client fired; the next one must be set with [`schedule`](Self::schedule).
+    pub fn timer_fired(&mut self, key: ClientKey) {
+        if let Some(client) = self.get_mut(key.slot) {
+            client.timer_at = Timestamp::NEVER;
+        }
+    }
+
+    /// Queues a message for one client; answers its length in bytes.
+    ///
+    /// # Errors
+    /// The message does not fit: why the connection must end.
+    pub fn send(&mut self, slot: u32, message: &ServerMessage) -> Result<usize, Disconnect> {
+        let Some(form) = self.get(slot).map(|client| client.form) else {
+            return Ok(0);
+        };
+        let mut length = 0;
+        let span = self.outbox.append(|arena| length = form.write(message, arena));
+        self.outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
+        Ok(length)
+    }
+
+    /// Brings an event of a channel to every subscriber of it in this shard, and tells how many that were. What the
+    /// sessions want done because of it is added to `effects`.
+    pub fn deliver(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        event: &ChannelEvent,
+        effects: &mut Vec<Pending>,
+    ) -> Delivered {
+        let Self { clients, routing, outbox, scratch, .. } = self;
+        let mut frames = Frames::new(event);
+        for subscriber in routing.subscribers(&event.channel) {
+            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut) else {
+                continue;
+            };
+            let mut turn = Turn { now, settings, effects: scratch };
+            let session = &mut client.session;
+            let deliver = match &event.kind {
+                ChannelEventKind::Publication(publication, epoch) => {
+                    session.handle_publication(&mut turn, subscriber.sub, publication, epoch)
+                }
+                presence => session.handle_presence_event(&mut turn, subscriber.sub, presence),
+            };
+            if deliver == Deliver::Yes {
+                let queued = match frames.get(client.form, outbox) {
+                    Ok(span) => outbox.push(subscriber.slot, span).map_err(|_| Disconnect::SLOW),
+                    Err(NotJson) => Err(Disconnect::INAPPROPRIATE_PROTOCOL),
+                };
+                if let Err(disconnect) = queued {
+                    session.close(&mut turn, disconnect);
+                }
+            }
+            if !turn.effects.is_empty() {
+                effects.extend(turn.effects.drain(..).map(|effect| (subscriber.slot, effect)));
+            }
+        }
+        frames.delivered()
+    }
+}
+
+/// The frames of one event, each made when the first client needs it.
+struct Frames<'e> {
+    event: &'e ChannelEvent,
+    made: [Option<Result<(Span, usize), NotJson>>; WireForm::COUNT],
+    used: [u64; WireForm::COUNT],
+}
+
+impl<'e> Frames<'e> {
+    fn new(event: &'e ChannelEvent) -> Self {
+        Self { event, made: [const { None }; WireForm::COUNT], used: [0; WireForm::COUNT] }
+    }
+
+    fn get(&mut self, form: WireForm, outbox: &mut Outbox) -> Result<Span, NotJson> {
+        let index = form.index();
+        self.used[index] += 1;
+        let made = self.made[index].get_or_insert_with(|| {
+            let body = event_body(form.encoding, &self.event.kind)?;
+            let message = ServerMessage::push(self.event.channel.as_str(), body);
+            let mut length = 0;
+            let span = outbox.append(|arena| length = form.write(&message, arena));
+            Ok((span, length))
+        });
+        (*made).map(|(span, _)| span)
+    }
+
+    fn delivered(&self) -> Delivered {
+        let made = self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
+        made.fold(Delivered::default(), |sum, (length, used)| Delivered {
+            messages: sum.messages + used,
+            bytes: sum.bytes + used * length as u64,
+        })
+    }
+}
+
+fn event_body(encoding: Encoding, event: &ChannelEventKind) -> Result<PushBody, NotJson> {
+    let publication = |publication: &Arc<Publication>, epoch: &Epoch| encoding.publication(publication, Some(epoch));
+    Ok(match event {
+        ChannelEventKind::Publication(one, epoch) => PushBody::Publication(Box::new(publication(one, epoch)?)),
+        ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
+        ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+    })
+}

@@ -1,0 +1,84 @@
+use prometheus::{IntCounter, IntGaugeVec};
+
+use crate::cells::{Cells, Counters};
+use crate::declare::Declare;
+use crate::labels::ReloadOutcome;
+use crate::node::set;
+
+/// Metrics that Centrifugo does not have.
+pub struct OwnMetrics {
+    mailbox_bytes: IntGaugeVec,
+    pub(crate) mailbox_dropped: IntCounter,
+    pub(crate) deliveries: IntCounter,
+    pub(crate) written: IntCounter,
+    pub(crate) gaps_found: IntCounter,
+    pub(crate) gaps_healed: IntCounter,
+    pub(crate) gaps_given_up: IntCounter,
+    pub(crate) slow: IntCounter,
+    reloads: Counters,
+    panics: IntCounter,
+}
+
+impl OwnMetrics {
+    pub(crate) fn new(declare: &mut Declare) -> Self {
+        Self {
+            mailbox_bytes: declare.gauges(
+                "flywheel_shard_mailbox_bytes",
+                &["shard"],
+                "Bytes that wait in a shard's queue.",
+            ),
+            mailbox_dropped: declare.counter(
+                "flywheel_shard_mailbox_dropped_publications_total",
+                "Publications that found a shard's queue full and were dropped.",
+            ),
+            deliveries: declare.counter(
+                "flywheel_deliveries_total",
+                "Messages handed to a subscriber: one for each subscriber.",
+            ),
+            written: declare
+                .counter("flywheel_socket_written_bytes_total", "Bytes written to client sockets."),
+            gaps_found: declare
+                .counter("flywheel_gaps_found_total", "Subscriptions found to have missed a publication."),
+            gaps_healed: declare
+                .counter("flywheel_gaps_healed_total", "Gaps closed, because history had what was missed."),
+            gaps_given_up: declare.counter(
+                "flywheel_gaps_given_up_total",
+                "Gaps that history could not close, so that the client must start over.",
+            ),
+            slow: declare.counter(
+                "flywheel_slow_disconnects_total",
+                "Clients disconnected because their queue was full.",
+            ),
+            reloads: Cells::new(
+                declare.counters(
+                    "flywheel_config_reloads_total",
+                    &["outcome"],
+                    "Times that the configuration was read again.",
+                ),
+                ReloadOutcome::COUNT,
+            ),
+            panics: declare
+                .counter("flywheel_panics_total", "Panics caught. Every one is a defect worth reporting."),
+        }
+    }
+
+    /// Sets what waits in the queue of the shard with this index.
+    pub fn set_mailbox_bytes(&self, shard: usize, bytes: usize) {
+        set(&self.mailbox_bytes.with_label_values(&[shard.to_string()]), bytes);
+    }
+
+    /// Publications found a shard's queue full and were dropped.
+    pub fn publications_dropped(&self, count: u64) {
+        self.mailbox_dropped.inc_by(count);
+    }
+
+    /// The configuration was read again, with this outcome.
+    pub fn reloaded(&self, outcome: ReloadOutcome) {
+        self.reloads.add(outcome as usize, [outcome.as_str()], 1);
+    }
+
+    /// A panic was caught.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+}

@@ -1,0 +1,168 @@
+//! What sessions ask for.
+
+use std::sync::Arc;
+
+use flywheel_engine::{Answer, EngineError, PublishOptions};
+use flywheel_metrics::Action;
+use flywheel_model::{Channel, ClientInfo, Payload, Publication, StreamPosition};
+use flywheel_protocol::client::PresenceStatsResult;
+use flywheel_protocol::{Disconnect, ErrorCode};
+use flywheel_session::{Ask, Failure, Outcome, SubscribePlan, Tell};
+use flywheel_stream::{History, HistoryQuery, Retention};
+
+use crate::Node;
+use crate::node::DEADLINE;
+use crate::verdict::for_client;
+
+impl Node {
+    /// Answers a session's question. An answer that takes longer than the deadline is a failure.
+    pub fn ask(self: &Arc<Self>, ask: Ask) -> Answer<Outcome> {
+        let failed = Outcome::failed(&ask, ErrorCode::INTERNAL.into());
+        let answer = match ask {
+            Ask::Authenticate { token, trusted_user, .. } => {
+                let claims = self.access().authenticate(&token, trusted_user, self.clock().now().unix());
+                Answer::Now(Outcome::Connected(claims.map(Box::new)))
+            }
+            Ask::Verify(token) => {
+                let claims = self.access().verify_subscription(&token, self.clock().now().unix());
+                Answer::Now(Outcome::Verified(claims.map(Box::new)))
+            }
+            Ask::Admit(user) => {
+                let admitted = self.users.admit(&user, self.access().user_connection_limit);
+                let outcome = if admitted { Ok(()) } else { Err(Failure::Disconnect(Disconnect::CONNECTION_LIMIT)) };
+                Answer::Now(Outcome::Admitted(outcome))
+            }
+            Ask::Subscribe(plan) => self.subscribe(*plan).map(Outcome::Subscribed),
+            Ask::Publish { channel, data, info } => self.publish_for_client(&channel, data, info).map(Outcome::Done),
+            Ask::Presence(channel) => self.presence_for_client(&channel),
+            Ask::PresenceStats(channel) => self.presence_stats_for_client(&channel),
+            Ask::History(channel, query) => {
+                self.read_history(&channel, query).map(|history| Outcome::History(history.map_err(for_client)))
+            }
+        };
+        match answer {
+            Answer::Now(outcome) => Answer::Now(outcome),
+            Answer::Later(future) => Answer::later(async move {
+                tokio::time::timeout(DEADLINE, future).await.unwrap_or(failed)
+            }),
+        }
+    }
+
+    /// Does what a session tells; nobody waits for it.
+    pub fn tell(&self, tell: Tell) {
+        let (broker, presence) = (&self.parts.broker, &self.parts.presence);
+        match tell {
+            Tell::Join(channel, info) => self.drive("join", broker.publish_join(&channel, *info)),
+            Tell::Leave(channel, info) => self.drive("leave", broker.publish_leave(&channel, *info)),
+            Tell::AddPresence(channel, info) => {
+                self.parts.metrics.node.action(Action::AddPresence);
+                self.drive("presence", presence.add(&channel, *info));
+            }
+            Tell::RemovePresence(channel, client) => {
+                self.parts.metrics.node.action(Action::RemovePresence);
+                self.drive("presence", presence.remove(&channel, &client));
+            }
+            Tell::Released(user) => self.users.release(&user),
+        }
+    }
+
+    /// Sees a call through that nobody waits for.
+    pub(crate) fn drive(&self, what: &'static str, answer: Answer<Result<(), EngineError>>) {
+        let report = move |result: Result<(), EngineError>| {
+            if let Err(error) = result {
+                tracing::warn!(%error, what, "an engine call failed");
+            }
+        };
+        match answer {
+            Answer::Now(result) => report(result),
+            Answer::Later(future) => self.parts.tasks.spawn(async move {
+                match tokio::time::timeout(DEADLINE, future).await {
+                    Ok(result) => report(result),
+                    Err(_) => tracing::warn!(what, "an engine call did not end in time"),
+                }
+            }),
+        }
+    }
+
+    /// Broker, then presence, then history. What was done is undone when a later step fails.
+    fn subscribe(self: &Arc<Self>, plan: SubscribePlan) -> Answer<Result<Option<History>, Failure>> {
+        let SubscribePlan { channel, presence, history } = plan;
+        let node = Arc::clone(self);
+        self.parts.broker.subscribe(&channel).then(move |subscribed| {
+            if let Err(error) = subscribed {
+                return Answer::Now(Err(for_client(error)));
+            }
+            let client = presence.as_ref().map(|info| info.client.clone());
+            let added = presence.map_or(Answer::Now(Ok(())), |info| node.parts.presence.add(&channel, *info));
+            added.then(move |added| {
+                let read = match (added, history) {
+                    (Err(error), _) => Answer::Now(Err(error)),
+                    (Ok(()), None) => return Answer::Now(Ok(None)),
+                    (Ok(()), Some(query)) => node.read_history(&channel, query),
+                };
+                read.map(move |read| {
+                    read.map(Some).map_err(|error| {
+                        if let Some(client) = client {
+                            node.tell(Tell::RemovePresence(channel, client));
+                        }
+                        for_client(error)
+                    })
+                })
+            })
+        })
+    }
+
+    fn publish_for_client(
+        &self,
+        channel: &Channel,
+        data: Payload,
+        info: Box<ClientInfo>,
+    ) -> Answer<Result<StreamPosition, Failure>> {
+        let settings = self.settings();
+        let Ok(options) = settings.rules.options(channel.as_str()) else {
+            return Answer::Now(Err(ErrorCode::UNKNOWN_CHANNEL.into()));
+        };
+        let options = PublishOptions { history: retention(options), ..PublishOptions::default() };
+        let publication = Publication { info: Some(info), ..Publication::of(data) };
+        self.parts.metrics.node.message_sent(flywheel_metrics::MessageType::Publication);
+        let published = self.parts.broker.publish(channel, publication, options);
+        published.map(|published| match published {
+            Ok(published) => Ok(published.position().cloned().unwrap_or_default()),
+            Err(error) => Err(for_client(error)),
+        })
+    }
+
+    pub(crate) fn read_history(&self, channel: &Channel, query: HistoryQuery) -> Answer<Result<History, EngineError>> {
+        let settings = self.settings();
+        let meta_ttl = settings.rules.options(channel.as_str()).map(|options| options.history_meta_ttl);
+        self.parts.metrics.node.action(Action::History);
+        self.parts.broker.history(channel, query, meta_ttl.unwrap_or_default())
+    }
+
+    fn presence_for_client(&self, channel: &Channel) -> Answer<Outcome> {
+        self.parts.metrics.node.action(Action::Presence);
+        self.parts.presence.clients(channel).map(|clients| {
+            let clients = clients.map(|clients| clients.iter().map(|info| (**info).clone()).collect());
+            Outcome::Presence(clients.map_err(for_client))
+        })
+    }
+
+    fn presence_stats_for_client(&self, channel: &Channel) -> Answer<Outcome> {
+        self.parts.metrics.node.action(Action::PresenceStats);
+        self.parts.presence.stats(channel).map(|stats| {
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let stats = stats
+                .map(|stats| PresenceStatsResult { num_clients: count(stats.clients), num_users: count(stats.users) });
+            Outcome::PresenceStats(stats.map_err(for_client))
+        })
+    }
+}
+
+/// How a namespace keeps its history; `None` if it keeps none.
+pub(crate) fn retention(options: &flywheel_model::ChannelOptions) -> Option<Retention> {
+    options.has_history().then_some(Retention {
+        size: options.history_size,
+        ttl: options.history_ttl,
+        meta_ttl: options.history_meta_ttl,
+    })
+}

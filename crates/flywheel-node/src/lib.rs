@@ -1,0 +1,20 @@
+//! What the server does, beside the shards: carries out what sessions ask for, runs the operations of the server API,
+//! and routes what engines deliver to the shards that want it.
+//!
+//! Nothing here blocks a shard. A shard's calls answer at once when the engine does; otherwise the answer comes back
+//! through the shard's post. What concerns all shards is one message to each and one answer from each, with a deadline.
+
+mod access;
+mod asks;
+mod node;
+mod operations;
+mod post;
+mod routes;
+mod users;
+mod verdict;
+
+pub use access::Access;
+pub use node::{Node, NodeParts};
+pub use operations::{ApiError, BroadcastResult, Info, PublishRequest, Whom};
+pub use post::{Answering, Mail, Operation, ShardCounts, ShardPost};
+pub use routes::Routes;

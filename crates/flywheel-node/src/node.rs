@@ -1,0 +1,149 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use flywheel_engine::{Broker, Presence};
+use flywheel_metrics::{Action, Metrics};
+use flywheel_model::Channel;
+use flywheel_runtime::{Clock, Tasks};
+use flywheel_session::Settings;
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
+
+use crate::users::Users;
+use crate::{Access, Mail, Routes, ShardPost};
+
+/// What a node is made of.
+pub struct NodeParts {
+    /// Names this run of the server; a UUID.
+    pub uid: String,
+    /// Name for people.
+    pub name: String,
+    /// Server version.
+    pub version: String,
+    /// Carries publications.
+    pub broker: Arc<dyn Broker>,
+    /// Knows who is there.
+    pub presence: Arc<dyn Presence>,
+    /// Where deliveries go.
+    pub routes: Arc<Routes>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where answers that take time are awaited.
+    pub tasks: Tasks,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One server process, apart from its sockets.
+pub struct Node {
+    pub(crate) parts: NodeParts,
+    pub(crate) users: Users,
+    pub(crate) started: flywheel_model::Timestamp,
+    /// Guards nothing but the pointer; taken for the time of a clone.
+    settings: RwLock<Arc<Settings>>,
+    access: RwLock<Arc<Access>>,
+}
+
+/// How long a question to all shards, or to an engine, may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
+impl Node {
+    /// A node that serves as soon as shards and APIs call it.
+    pub fn new(parts: NodeParts, settings: Settings, access: Access) -> Arc<Self> {
+        let started = parts.clock.now().at;
+        let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
+        Arc::new(Self { parts, users: Users::default(), started, settings, access })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    pub(crate) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read())
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.parts.metrics
+    }
+
+    /// Where tasks run.
+    pub fn tasks(&self) -> &Tasks {
+        &self.parts.tasks
+    }
+
+    /// Server version.
+    pub fn version(&self) -> &str {
+        &self.parts.version
+    }
+
+    /// The shards' mailboxes.
+    pub fn posts(&self) -> &[Arc<ShardPost>] {
+        self.parts.routes.posts()
+    }
+
+    /// Puts new settings and credentials into force everywhere. Subscriptions keep the options they began with.
+    pub fn reload(&self, settings: Settings, access: Access) {
+        let settings = Arc::new(settings);
+        *self.access.write() = Arc::new(access);
+        *self.settings.write() = Arc::clone(&settings);
+        for post in self.posts() {
+            post.send(Mail::Settings(Arc::clone(&settings)));
+        }
+    }
+
+    /// A shard has its first subscriber of a channel. The broker is asked when the subscription is set up.
+    pub fn route(&self, channel: &Channel, shard: usize) {
+        self.parts.routes.add(channel, shard);
+    }
+
+    /// A shard has no subscriber of a channel any more.
+    pub fn unroute(&self, channel: &Channel, shard: usize) {
+        if self.parts.routes.remove(channel, shard) {
+            self.parts.metrics.node.action(Action::BrokerUnsubscribe);
+            self.drive("unsubscribe", self.parts.broker.unsubscribe(channel));
+        }
+    }
+
+    /// Asks every shard the question that `mail` makes of the place for the answer, and waits for all answers.
+    ///
+    /// # Errors
+    /// A shard did not answer in time.
+    pub(crate) async fn ask_shards<T>(&self, mail: impl Fn(oneshot::Sender<T>) -> Mail) -> Result<Vec<T>, NoAnswer> {
+        let answers: Vec<_> = self
+            .posts()
+            .iter()
+            .map(|post| {
+                let (sender, answer) = oneshot::channel();
+                post.send(mail(sender));
+                answer
+            })
+            .collect();
+        let all = async {
+            let mut values = Vec::with_capacity(answers.len());
+            for answer in answers {
+                values.push(answer.await.map_err(|_| NoAnswer)?);
+            }
+            Ok(values)
+        };
+        tokio::time::timeout(DEADLINE, all).await.map_err(|_| NoAnswer)?
+    }
+}
+
+/// A shard did not answer.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a shard did not answer in time")]
+pub(crate) struct NoAnswer;
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("uid", &self.parts.uid).finish_non_exhaustive()
+    }
+}

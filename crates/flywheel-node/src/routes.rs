@@ -1,0 +1,99 @@
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use flywheel_engine::Sink;
+use flywheel_model::{Channel, ChannelEvent};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use crate::ShardPost;
+
+/// Which shards have subscribers of which channel, and so where a delivery goes: one message per shard.
+///
+/// Channels are spread over stripes. A stripe's lock guards its map and is held while events are put into mailboxes,
+/// which never block; nothing else is taken under it.
+#[derive(Debug)]
+pub struct Routes {
+    stripes: Vec<Mutex<HashMap<Channel, Shards>>>,
+    hasher: RandomState,
+    posts: Vec<Arc<ShardPost>>,
+}
+
+/// A set of shards, by index.
+type Shards = u64;
+
+const STRIPES: u64 = 64;
+
+impl Routes {
+    /// Most shards there can be.
+    pub const SHARDS_MAX: usize = Shards::BITS as usize;
+
+    /// No channel is routed anywhere yet.
+    pub fn new(posts: Vec<Arc<ShardPost>>) -> Arc<Self> {
+        assert!(posts.len() <= Self::SHARDS_MAX, "a set of shards has {} members at most", Self::SHARDS_MAX);
+        let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();
+        Arc::new(Self { stripes, hasher: RandomState::new(), posts })
+    }
+
+    /// The shards' mailboxes.
+    pub fn posts(&self) -> &[Arc<ShardPost>] {
+        &self.posts
+    }
+
+    /// Routes a channel to a shard. Answers whether it went nowhere before, so that the broker must be asked.
+    pub fn add(&self, channel: &Channel, shard: usize) -> bool {
+        let mut stripe = self.stripe(channel).lock();
+        let shards = stripe.entry_ref(channel).or_default();
+        let first = *shards == 0;
+        *shards |= 1 << shard;
+        first
+    }
+
+    /// Takes the route away. Answers whether the channel goes nowhere now, so that the broker can be told.
+    pub fn remove(&self, channel: &Channel, shard: usize) -> bool {
+        let mut stripe = self.stripe(channel).lock();
+        let Some(shards) = stripe.get_mut(channel) else {
+            return false;
+        };
+        *shards &= !(1 << shard);
+        let last = *shards == 0;
+        if last {
+            stripe.remove(channel);
+        }
+        last
+    }
+
+    /// Number of channels that go anywhere.
+    pub fn len(&self) -> usize {
+        self.stripes.iter().map(|stripe| stripe.lock().len()).sum()
+    }
+
+    /// Whether no channel goes anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a shard is so far behind that publishers should wait.
+    pub fn is_crowded(&self) -> bool {
+        self.posts.iter().any(|post| post.deliveries.is_crowded())
+    }
+
+    fn stripe(&self, channel: &Channel) -> &Mutex<HashMap<Channel, Shards>> {
+        let index = self.hasher.hash_one(channel) % STRIPES;
+        &self.stripes[usize::try_from(index).unwrap_or_default()]
+    }
+}
+
+impl Sink for Routes {
+    fn deliver(&self, event: ChannelEvent) {
+        let stripe = self.stripe(&event.channel).lock();
+        let Some(shards) = stripe.get(&event.channel) else {
+            return;
+        };
+        for (index, post) in self.posts.iter().enumerate() {
+            if shards & (1 << index) != 0 {
+                post.deliver(event.clone());
+            }
+        }
+    }
+}

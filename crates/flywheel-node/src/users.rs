@@ -1,0 +1,35 @@
+use flywheel_model::UserId;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+/// Connections per user, over all shards. The lock guards the map; nothing is taken under it.
+#[derive(Debug, Default)]
+pub(crate) struct Users(Mutex<HashMap<UserId, usize>>);
+
+impl Users {
+    /// Counts one connection more, unless the user has `limit` already. Anonymous connections are not limited.
+    pub(crate) fn admit(&self, user: &UserId, limit: Option<usize>) -> bool {
+        let mut users = self.0.lock();
+        let count = users.entry_ref(user).or_default();
+        if !user.is_anonymous() && limit.is_some_and(|limit| *count >= limit) {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    pub(crate) fn release(&self, user: &UserId) {
+        let mut users = self.0.lock();
+        if let Some(count) = users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(user);
+            }
+        }
+    }
+
+    /// Distinct users; the anonymous one counts as one.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+}

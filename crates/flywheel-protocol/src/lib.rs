@@ -1,0 +1,12 @@
+//! Messages of the client protocol and of the server API, their JSON and Protobuf forms, and the code tables.
+//!
+//! A message is a plain struct. Its Protobuf form comes from `prost`; its JSON form from one line that lists the members
+//! in their order on the wire (see [`json`]). Commands are decoded into [`client::Request`], replies and pushes are
+//! written straight into the buffer from which they will be sent.
+
+pub mod api;
+pub mod client;
+mod code;
+pub mod json;
+
+pub use code::{Disconnect, ErrorCode, Unsubscribed};

@@ -1,0 +1,13 @@
+//! The only door to clock, randomness, tasks and queues between threads.
+
+mod bell;
+mod clock;
+mod mailbox;
+mod random;
+mod tasks;
+
+pub use bell::Bell;
+pub use clock::Clock;
+pub use mailbox::{Full, Mailbox};
+pub use random::Random;
+pub use tasks::Tasks;

@@ -1,0 +1,14 @@
+//! Composition root: a validated configuration in, a running server out. Only this crate knows which engine, which
+//! transport and which API there are.
+
+mod assemble;
+mod dev;
+mod logging;
+mod process;
+mod server;
+mod source;
+
+pub use dev::{DevMode, dev_file};
+pub use logging::Logging;
+pub use server::{Exit, Server, log_warnings};
+pub use source::{ConfigSource, LoadFailure};

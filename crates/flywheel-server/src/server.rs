@@ -1,0 +1,284 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use flywheel_api::{ApiKey, Exposure, HttpServer, Service};
+use flywheel_config::{Changes, Config, Warning};
+use flywheel_engine::{MemoryEngine, MemoryLimits};
+use flywheel_metrics::{Metrics, ReloadOutcome};
+use flywheel_node::{Node, NodeParts, Routes, ShardPost};
+use flywheel_protocol::Disconnect;
+use flywheel_runtime::{Clock, Random, Tasks};
+use flywheel_transport::{Door, Handoff, Reactor, Sessions, SessionsParts, listen};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{ConfigSource, Logging, assemble, process};
+
+/// A running server.
+pub struct Server {
+    config: Config,
+    source: ConfigSource,
+    logging: Arc<Logging>,
+    runtime: Runtime,
+    node: Arc<Node>,
+    door: Arc<Door>,
+    http: Arc<HttpServer>,
+    shards: Vec<JoinHandle<()>>,
+    /// Set when a shard ended although nobody told it to.
+    shard_failed: Arc<AtomicBool>,
+    address: SocketAddr,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// As it was told, with everything finished.
+    Clean,
+    /// The time for finishing ran out, or a shard failed.
+    Forced,
+}
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Part of the shutdown timeout that calls in flight may take before connections are closed.
+const CALLS_SHARE: u32 = 3;
+
+impl Server {
+    /// Starts everything that `config`, loaded from `source`, asks for. It serves when this returns.
+    ///
+    /// # Errors
+    /// An address cannot be listened on, a setting does not work out, or the system has no threads left.
+    pub fn start(config: Config, source: ConfigSource, logging: Logging, version: &str) -> anyhow::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shard_count = if config.node.shards == 0 { cores } else { config.node.shards }.min(Routes::SHARDS_MAX);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores)
+            .thread_name("flywheel-node")
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let clock = Clock::system();
+        let random = Arc::new(Random::system());
+        let tasks = Tasks::new(runtime.handle().clone());
+        let metrics = Arc::new(Metrics::new(version));
+        metrics.node.set_nodes(1);
+
+        let (external, internal) = assemble::addresses(&config)?;
+        let listeners = listen(external, shard_count)?;
+        let address = listeners.first().map_or(Ok(external), std::net::TcpListener::local_addr)?;
+        let polls: Vec<_> = (0..shard_count)
+            .map(|_| Reactor::<Sessions>::poll_and_bell())
+            .collect::<Result<_, _>>()
+            .context("cannot create an epoll instance")?;
+        let posts: Vec<_> = polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell))).collect();
+        let routes = Routes::new(posts.clone());
+        let limits = MemoryLimits::default();
+        let engine =
+            Arc::new(MemoryEngine::new(routes.clone(), clock.clone(), Random::seeded(random.next_u64()), limits));
+        let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
+        let parts = NodeParts {
+            uid,
+            name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),
+            version: version.to_owned(),
+            broker: engine.clone(),
+            presence: engine.clone(),
+            routes,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let node = Node::new(parts, assemble::settings(&config, version), assemble::access(&config)?);
+        let door = Door::new(assemble::door(&config)?);
+        let dev = source.built_in.is_some();
+        let key = ApiKey::new(config.http_api.key.clone(), config.http_api.insecure);
+        let endpoints = assemble::endpoints(&config, dev)?;
+        let service = Arc::new(Service::new(Arc::clone(&node), key, endpoints, config.http_api.external));
+        let own_metrics = Arc::clone(&metrics);
+        service.refresh_metrics_with(move || own_metrics.process.set(&process::read()));
+        let http = Arc::new(HttpServer::new(service, tasks.clone()));
+        let _in_runtime = runtime.enter();
+        if let Some(internal) = internal {
+            let listener = listen(internal, 1)?.pop().context("no internal listener")?;
+            tracing::info!(address = %listener.local_addr()?, "listening for internal endpoints");
+            http.accept(listener, Exposure::Internal)?;
+        }
+        let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
+        spawn_housekeeping(&tasks, &node, &engine);
+
+        let shard_failed = Arc::new(AtomicBool::new(false));
+        let mut shards = Vec::with_capacity(shard_count);
+        for (shard, ((listener, (poll, bell)), post)) in listeners.into_iter().zip(polls).zip(posts).enumerate() {
+            let sessions = Sessions::new(SessionsParts {
+                node: Arc::clone(&node),
+                shard,
+                post,
+                door: Arc::clone(&door),
+                random: Arc::clone(&random),
+                queue_bytes_max: assemble::queue_bytes_max(&config),
+            });
+            let http = Arc::clone(&http);
+            let handoff = move |handoff: Handoff| http.serve(handoff.stream, handoff.read, exposure);
+            let settings = assemble::reactor(&config);
+            let mut reactor = Reactor::new(listener, clock.clone(), settings, handoff, bell, poll, sessions)
+                .context("cannot start a shard")?;
+            let panicked = Arc::clone(&metrics);
+            reactor.on_panic(move || panicked.own.panicked());
+            let failed = Arc::clone(&shard_failed);
+            let thread = std::thread::Builder::new().name(format!("flywheel-shard-{shard}"));
+            let body = move || {
+                if let Err(error) = reactor.run(Sessions::control) {
+                    tracing::error!(%error, shard, "a shard failed");
+                    failed.store(true, Ordering::SeqCst);
+                }
+            };
+            shards.push(thread.spawn(body).context("cannot start a shard's thread")?);
+        }
+        tracing::info!(%address, shards = shard_count, version, "listening");
+        if let Some(path) = &config.pid_file {
+            std::fs::write(path, std::process::id().to_string()).with_context(|| format!("pid_file: {path}"))?;
+        }
+        let logging = logging.shared();
+        Ok(Self { config, source, logging, runtime, node, door, http, shards, shard_failed, address })
+    }
+
+    /// Where it listens for clients.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until SIGINT or SIGTERM, reloads on SIGHUP.
+    ///
+    /// # Errors
+    /// Signals cannot be listened for.
+    pub fn run(mut self) -> anyhow::Result<Exit> {
+        let handle = self.runtime.handle().clone();
+        handle.block_on(async {
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            let mut watch = tokio::time::interval(Duration::from_millis(500));
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => break,
+                    _ = terminate.recv() => break,
+                    _ = hangup.recv() => self.reload(),
+                    _ = watch.tick() => {
+                        if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
+                            tracing::error!("a shard has ended; a node without one of its shards is of no use");
+                            return Ok(Exit::Forced);
+                        }
+                    }
+                }
+            }
+            Ok(self.stop().await)
+        })
+    }
+
+    /// Reads the configuration again; takes over what can be, or nothing.
+    fn reload(&mut self) {
+        match self.reloaded() {
+            Ok(config) => {
+                let Changes { reloadable, needs_restart } = Changes::between(&self.config, &config);
+                tracing::info!(changed = %reloadable.join(" "), "configuration reloaded");
+                if !needs_restart.is_empty() {
+                    tracing::warn!(keys = %needs_restart.join(" "), "these changes wait for a restart");
+                }
+                self.logging.set_level(config.log.level);
+                self.node.metrics().own.reloaded(ReloadOutcome::Applied);
+                self.config = config;
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(%error, "the configuration was not reloaded: the old one stays in force");
+                self.node.metrics().own.reloaded(ReloadOutcome::Refused);
+            }
+        }
+    }
+
+    fn reloaded(&self) -> anyhow::Result<Config> {
+        let (loaded, _) = self.source.load()?;
+        let config = loaded.config;
+        // Everything that can fail comes first, so that it is all or nothing.
+        let settings = assemble::settings(&config, self.node.version());
+        let access = assemble::access(&config)?;
+        let door = assemble::door(&config)?;
+        log_warnings(&loaded.warnings);
+        self.node.reload(settings, access);
+        self.door.reload(door);
+        Ok(config)
+    }
+
+    /// Finishes calls in flight, closes clients, waits for all tasks; at most for `shutdown.timeout`.
+    async fn stop(self) -> Exit {
+        let timeout = self.config.shutdown.timeout;
+        tracing::info!("shutting down");
+        let finish = async {
+            self.http.stop();
+            let patience = timeout / CALLS_SHARE;
+            let mut waited = Duration::ZERO;
+            while self.http.open_connections() > 0 && waited < patience {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                waited += Duration::from_millis(5);
+            }
+            self.node.shut_down(&Disconnect::SHUTDOWN, timeout / CALLS_SHARE).await;
+            self.node.tasks().join(timeout / CALLS_SHARE).await
+        };
+        let finished = tokio::time::timeout(timeout, finish).await;
+        if let Some(path) = &self.config.pid_file
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::debug!(%error, "cannot remove the PID file");
+        }
+        match finished {
+            Ok(true) => {
+                tracing::info!("stopped");
+                Exit::Clean
+            }
+            _ => {
+                tracing::error!("the shutdown timeout ran out");
+                Exit::Forced
+            }
+        }
+    }
+}
+
+/// Writes what the operator should know about a configuration into the log.
+pub fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        tracing::warn!(key = warning.key(), "{warning}");
+    }
+}
+
+/// Expires what the engine keeps, and keeps the gauges of the node up to date.
+fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, engine: &Arc<MemoryEngine>) {
+    let (node, engine) = (Arc::downgrade(node), Arc::downgrade(engine));
+    tasks.spawn_background(async move {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            let (Some(node), Some(engine)) = (node.upgrade(), engine.upgrade()) else {
+                return;
+            };
+            engine.sweep();
+            if let Ok(info) = node.info().await {
+                let gauges = &node.metrics().node;
+                gauges.set_clients(info.clients);
+                gauges.set_users(info.users);
+                gauges.set_subscriptions(info.subscriptions);
+                gauges.set_channels(info.channels);
+            }
+        }
+    });
+}
+
+/// As in the reference: host name and port.
+fn default_name(port: u16) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => format!("localhost_{port}"),
+        host => format!("{host}_{port}"),
+    }
+}

@@ -1,0 +1,197 @@
+//! `connect`: authenticate, admit, subscribe the server-side channels, reply.
+//!
+//! Source: client protocol, sections 3.3 and 3.7.
+
+use std::collections::BTreeMap;
+
+use flywheel_model::{Channel, ConnectClaims, SubscribeGrant};
+use flywheel_protocol::client::{ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult};
+use flywheel_protocol::{Disconnect, ErrorCode};
+
+use crate::effect::{Ask, Context, Effect, Failure, Outcome, Turn};
+use crate::liveness::Liveness;
+use crate::permission::{Admission, may_subscribe};
+use crate::session::{Connecting, Phase, Session, ttl};
+use crate::subscription::{Origin, Wishes};
+
+impl Session {
+    pub(crate) fn begin_connect(&mut self, turn: &mut Turn<'_>, id: u32, request: ConnectRequest) {
+        let Phase::New { until } = self.phase else {
+            return;
+        };
+        self.phase = Phase::Connecting(Box::new(Connecting {
+            id,
+            until,
+            requested: request.subs,
+            claims: None,
+            results: BTreeMap::new(),
+            outstanding: 0,
+            early: Vec::new(),
+        }));
+        self.ask(turn, Context::Connect, Ask::Authenticate {
+            token: request.token,
+            data: request.data,
+            trusted_user: self.greeting.trusted_user.clone(),
+        });
+    }
+
+    pub(crate) fn continue_connect(&mut self, turn: &mut Turn<'_>, outcome: Outcome) {
+        let result = match outcome {
+            Outcome::Connected(claims) => claims.and_then(|claims| self.identified(turn, claims)),
+            Outcome::Admitted(admitted) => admitted.and_then(|()| self.admitted(turn)),
+            _ => Err(ErrorCode::INTERNAL.into()),
+        };
+        if let Err(failure) = result {
+            self.refuse(turn, failure);
+        }
+    }
+
+    /// The client's credentials are good: may it have a connection more?
+    fn identified(&mut self, turn: &mut Turn<'_>, claims: Box<ConnectClaims>) -> Result<(), Failure> {
+        let Phase::Connecting(connecting) = &mut self.phase else {
+            return Ok(());
+        };
+        if claims.subs.len() > turn.settings.channel_limit {
+            return Err(Disconnect::CHANNEL_LIMIT.into());
+        }
+        let user = claims.user.clone();
+        connecting.claims = Some(claims);
+        self.ask(turn, Context::Connect, Ask::Admit(user));
+        Ok(())
+    }
+
+    /// The connection counts. Next: its server-side subscriptions.
+    fn admitted(&mut self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let Phase::Connecting(connecting) = &mut self.phase else {
+            return Ok(());
+        };
+        let Some(claims) = connecting.claims.as_mut() else {
+            return Err(ErrorCode::INTERNAL.into());
+        };
+        self.admitted = true;
+        self.user = claims.user.clone();
+        self.expire_at = claims.expire_at.filter(|_| !turn.settings.insecure);
+        self.conn_info = claims.info.take().map(Box::new);
+        if self.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
+            return Err(ErrorCode::EXPIRED.into());
+        }
+        turn.effects.push(Effect::Register(self.user.clone()));
+        let from_token = std::mem::take(&mut claims.subs);
+        let requested = std::mem::take(&mut connecting.requested);
+        let channels = self.server_side_channels(turn, from_token, &requested)?;
+        if channels.len() > turn.settings.channel_limit {
+            return Err(Disconnect::CHANNEL_LIMIT.into());
+        }
+        if let Phase::Connecting(connecting) = &mut self.phase {
+            connecting.outstanding = channels.len();
+        }
+        for (channel, (grant, from_token)) in channels {
+            let wishes = requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| Wishes {
+                recover: wishes.recover,
+                ..Wishes::default()
+            });
+            let options = turn.settings.rules.options(channel.as_str())?.clone();
+            let sub = self.reserve(channel, options, Origin::Connect, wishes);
+            if let Some(subscription) = self.subs.find(sub) {
+                subscription.from_token = from_token;
+            }
+            self.start(turn, sub, grant)?;
+        }
+        self.complete_connect(turn);
+        Ok(())
+    }
+
+    /// The channels to subscribe: those of the token, the personal one, and those that the client asks for and could
+    /// subscribe by itself without token.
+    fn server_side_channels(
+        &self,
+        turn: &Turn<'_>,
+        from_token: BTreeMap<Channel, SubscribeGrant>,
+        requested: &BTreeMap<String, flywheel_protocol::client::SubscribeRequest>,
+    ) -> Result<BTreeMap<Channel, (SubscribeGrant, bool)>, Failure> {
+        let rules = &turn.settings.rules;
+        let mut channels: BTreeMap<_, _> =
+            from_token.into_iter().map(|(channel, grant)| (channel, (grant, true))).collect();
+        for channel in channels.keys() {
+            rules.options(channel.as_str())?;
+        }
+        if let Some(personal) = turn.settings.personal_channel_of(self.user.as_str()) {
+            channels.entry(Channel::from(personal)).or_default();
+        }
+        for channel in requested.keys() {
+            if channels.contains_key(channel.as_str()) {
+                continue;
+            }
+            let Ok(options) = rules.options(channel) else {
+                return Err(Disconnect::BAD_REQUEST.into());
+            };
+            let legal = rules.checked(channel).is_ok() && channel.len() <= rules.max_length;
+            if legal && may_subscribe(turn.settings, options, channel, &self.user) == Admission::Allowed {
+                channels.insert(Channel::from(channel.as_str()), Default::default());
+            }
+        }
+        Ok(channels)
+    }
+
+    /// One more server-side subscription is set up.
+    pub(crate) fn collect_result(&mut self, channel: &Channel, result: SubscribeResult) {
+        if let Phase::Connecting(connecting) = &mut self.phase {
+            connecting.results.insert(channel.as_str().to_owned(), result);
+            connecting.outstanding -= 1;
+        }
+    }
+
+    /// Replies if nothing is outstanding, and lets everything flow.
+    pub(crate) fn complete_connect(&mut self, turn: &mut Turn<'_>) {
+        match &self.phase {
+            Phase::Connecting(connecting) if connecting.outstanding == 0 => {}
+            _ => return,
+        }
+        let Phase::Connecting(connecting) = std::mem::replace(&mut self.phase, Phase::Connected) else {
+            return;
+        };
+        let Connecting { id, claims, results, early, .. } = *connecting;
+        let Ok(data) = self.encoding().optional_payload(claims.as_ref().and_then(|claims| claims.data.as_ref())) else {
+            return self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL);
+        };
+        let settings = turn.settings;
+        let pings = settings.ping_interval.filter(|_| self.greeting.app_pings);
+        let ttl = self.expire_at.and_then(|moment| ttl(turn, moment));
+        let result = ConnectResult {
+            client: self.greeting.client.to_string(),
+            version: settings.version.clone(),
+            expires: ttl.is_some(),
+            ttl: ttl.unwrap_or_default(),
+            data,
+            subs: results,
+            ping: pings.map_or(0, |interval| u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)),
+            pong: pings.is_some() && settings.pong_timeout.is_some(),
+            time: if settings.include_server_time { turn.now.unix_millis } else { 0 },
+            ..ConnectResult::default()
+        };
+        turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Connect(Box::new(result)) }));
+        self.liveness = Liveness::start(turn.now.at, settings, self.greeting.random);
+        self.connected_once = true;
+        self.release_connect_subscriptions(turn);
+        for command in early {
+            self.handle_command(turn, command);
+        }
+    }
+
+    /// Connect fails. An error reply leaves the socket open so that it can be read; the client is expected to go.
+    pub(crate) fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) {
+        let Phase::Connecting(connecting) = &self.phase else {
+            return;
+        };
+        let (id, until) = (connecting.id, connecting.until);
+        let error = match failure {
+            Failure::Disconnect(disconnect) => return self.close(turn, disconnect),
+            Failure::InvalidToken => return self.close(turn, Disconnect::INVALID_TOKEN),
+            Failure::ExpiredToken => ErrorCode::TOKEN_EXPIRED,
+            Failure::Error(error) => error,
+        };
+        self.handle_closed(turn);
+        self.phase = Phase::Refused { until };
+        turn.send(ServerMessage::Reply(Reply { id, body: error.into() }));
+    }
+}

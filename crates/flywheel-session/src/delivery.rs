@@ -1,0 +1,155 @@
+//! Live delivery: what a subscriber gets of what happens in its channel.
+//!
+//! Source: client protocol, sections 5.8 and 5.9.
+
+use std::sync::Arc;
+
+use flywheel_model::{ChannelEventKind, Epoch, Publication, StreamPosition};
+use flywheel_protocol::client::{Presence, PushBody, ServerMessage, UnsubscribePush};
+use flywheel_protocol::{Disconnect, Unsubscribed};
+
+use crate::effect::{Failure, Turn};
+use crate::session::Session;
+use crate::subscription::{State, SubKey, Subscription};
+
+/// What to do with an event that reached a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// Queue the event's message, the same for every subscriber with this encoding.
+    Yes,
+    /// Nothing.
+    No,
+}
+
+/// How an event relates to a position.
+enum Place {
+    Next,
+    Old,
+    Beyond,
+}
+
+fn place(position: &mut StreamPosition, offset: u64, epoch: &Epoch) -> Place {
+    if position.epoch != *epoch {
+        if !position.epoch.is_unknown() {
+            return Place::Beyond;
+        }
+        position.epoch = epoch.clone();
+    }
+    if offset <= position.offset {
+        Place::Old
+    } else if offset == position.offset + 1 {
+        position.offset = offset;
+        Place::Next
+    } else {
+        Place::Beyond
+    }
+}
+
+impl Session {
+    /// A publication reached the subscription. Answers whether the shared message is to be queued.
+    pub fn handle_publication(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: SubKey,
+        publication: &Arc<Publication>,
+        epoch: &Epoch,
+    ) -> Deliver {
+        let Some(subscription) = self.subs.get_mut(key) else {
+            return Deliver::No;
+        };
+        match &mut subscription.state {
+            State::Live { position: None } => Deliver::Yes,
+            // Outside the stream: it has no place and moves none.
+            State::Live { .. } if publication.offset == 0 => Deliver::Yes,
+            State::Live { position: Some(position) } => match place(position, publication.offset, epoch) {
+                Place::Next => {
+                    subscription.checked_at = turn.now.at;
+                    Deliver::Yes
+                }
+                Place::Old => Deliver::No,
+                Place::Beyond => {
+                    self.lose_position(turn, key);
+                    Deliver::No
+                }
+            },
+            State::Subscribing(_) => {
+                let event = ChannelEventKind::Publication(Arc::clone(publication), epoch.clone());
+                self.hold_back(turn, key, event, publication.weight());
+                Deliver::No
+            }
+        }
+    }
+
+    /// A client joined or left the channel. Answers whether the shared message is to be queued.
+    pub fn handle_presence_event(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) -> Deliver {
+        let Some(subscription) = self.subs.get_mut(key) else {
+            return Deliver::No;
+        };
+        match &subscription.state {
+            State::Live { .. } if subscription.terms.push_join_leave => Deliver::Yes,
+            State::Subscribing(_) if subscription.terms.push_join_leave => {
+                self.hold_back(turn, key, event.clone(), 256);
+                Deliver::No
+            }
+            _ => Deliver::No,
+        }
+    }
+
+    /// Keeps an event until the subscription is set up; what has no room ends the connection, as a queue does that
+    /// the client does not read.
+    fn hold_back(&mut self, turn: &mut Turn<'_>, key: SubKey, event: ChannelEventKind, weight: usize) {
+        let Some(pending) = self.subs.get_mut(key).and_then(Subscription::pending) else {
+            return;
+        };
+        pending.held_bytes += weight;
+        pending.held_back.push(event);
+        if pending.held_bytes > turn.settings.queue_bytes_max {
+            self.close(turn, Disconnect::SLOW);
+        }
+    }
+
+    /// Delivers an event to this subscription alone, as it does what was held back.
+    pub(crate) fn deliver_single(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) {
+        let deliver = match event {
+            ChannelEventKind::Publication(publication, epoch) => self.handle_publication(turn, key, publication, epoch),
+            event => self.handle_presence_event(turn, key, event),
+        };
+        let Some(subscription) = self.subs.get(key).filter(|_| deliver == Deliver::Yes) else {
+            return;
+        };
+        match self.event_body(event) {
+            Ok(body) => turn.send(ServerMessage::push(subscription.channel.as_str(), body)),
+            Err(_) => self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL),
+        }
+    }
+
+    fn event_body(&self, event: &ChannelEventKind) -> Result<PushBody, Failure> {
+        let encoding = self.encoding();
+        Ok(match event {
+            ChannelEventKind::Publication(publication, epoch) => {
+                PushBody::Publication(Box::new(encoding.publication(publication, Some(epoch))?))
+            }
+            ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
+            ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+        })
+    }
+
+    /// Something was missed: a client-side subscription starts over, a server-side one takes the connection with it.
+    pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
+        match self.subs.get(key) {
+            Some(subscription) if subscription.server_side => self.close(turn, Disconnect::INSUFFICIENT_STATE),
+            Some(_) => self.end_subscription(turn, key, Unsubscribed::INSUFFICIENT_STATE),
+            None => {}
+        }
+    }
+
+    /// Drops a subscription and tells the client why.
+    pub(crate) fn end_subscription(&mut self, turn: &mut Turn<'_>, key: SubKey, why: Unsubscribed) {
+        let Some(channel) = self.subs.get(key).map(|subscription| subscription.channel.clone()) else {
+            return;
+        };
+        self.drop_subscription(turn, key);
+        let body = PushBody::Unsubscribe(UnsubscribePush { code: why.code, reason: why.reason.to_owned() });
+        turn.send(ServerMessage::push(channel.as_str(), body));
+    }
+}

@@ -1,0 +1,236 @@
+use bytes::Bytes;
+use flywheel_model::{
+    Channel, ClientInfo, ConnectClaims, Now, Payload, StreamPosition, SubscriptionClaims, UserId,
+};
+use flywheel_protocol::client::{PresenceResult, PresenceStatsResult, ServerMessage};
+use flywheel_protocol::{Disconnect, ErrorCode};
+use flywheel_stream::{History, HistoryQuery};
+
+use crate::subscription::{SubKey, SubRef};
+use crate::Settings;
+
+/// What a session sees of the world during one call, and where its effects go.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// What time it is.
+    pub now: Now,
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// Effects are appended here and must be carried out in order.
+    pub effects: &'a mut Vec<Effect>,
+}
+
+impl Turn<'_> {
+    pub(crate) fn send(&mut self, message: ServerMessage) {
+        self.effects.push(Effect::Send(message));
+    }
+
+    pub(crate) fn ask(&mut self, context: Context, ask: Ask) {
+        self.effects.push(Effect::Ask(context, ask));
+    }
+
+    pub(crate) fn tell(&mut self, tell: Tell) {
+        self.effects.push(Effect::Tell(tell));
+    }
+}
+
+/// Something that the session wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Queue a message for the client.
+    Send(ServerMessage),
+    /// Send a ping of the transport's own.
+    TransportPing,
+    /// Flush what is queued, then close with this code. No effect of the session follows but what cleans up.
+    Close(Disconnect),
+    /// The client is connected as this user: from now on the server API can find it.
+    Register(UserId),
+    /// Route the channel's events to this subscription, from now on.
+    Attach(SubKey, Channel),
+    /// Stop that. Nothing of the channel may reach this subscription any more.
+    Detach(SubKey, Channel),
+    /// Ask the node; the outcome is fed back with the context, exactly once, within a deadline.
+    Ask(Context, Ask),
+    /// Tell the node; nobody waits for it.
+    Tell(Tell),
+}
+
+/// A question to the node.
+#[derive(Debug)]
+pub enum Ask {
+    /// Who is it? Answered by [`Outcome::Connected`].
+    Authenticate {
+        /// The connection token; may be empty.
+        token: String,
+        /// Data for an authenticator.
+        data: Bytes,
+        /// The user that a trusted header names.
+        trusted_user: Option<UserId>,
+    },
+    /// May this user have one more connection? Answered by [`Outcome::Admitted`].
+    Admit(UserId),
+    /// What does this subscription token say? Answered by [`Outcome::Verified`].
+    Verify(String),
+    /// Subscribe, note presence and read history, in this order. Answered by [`Outcome::Subscribed`].
+    Subscribe(Box<SubscribePlan>),
+    /// Publish. Answered by [`Outcome::Done`].
+    Publish {
+        /// Where to.
+        channel: Channel,
+        /// The payload.
+        data: Payload,
+        /// Who publishes.
+        info: Box<ClientInfo>,
+    },
+    /// Answered by [`Outcome::Presence`].
+    Presence(Channel),
+    /// Answered by [`Outcome::PresenceStats`].
+    PresenceStats(Channel),
+    /// Answered by [`Outcome::History`].
+    History(Channel, HistoryQuery),
+}
+
+/// What a subscription needs done before it is live.
+#[derive(Debug)]
+pub struct SubscribePlan {
+    /// The channel.
+    pub channel: Channel,
+    /// The presence entry to add.
+    pub presence: Option<Box<ClientInfo>>,
+    /// What to read after that; `None` for nothing.
+    pub history: Option<HistoryQuery>,
+}
+
+/// A notice to the node.
+#[derive(Debug)]
+pub enum Tell {
+    /// Publish a join event.
+    Join(Channel, Box<ClientInfo>),
+    /// Publish a leave event.
+    Leave(Channel, Box<ClientInfo>),
+    /// Add or refresh a presence entry.
+    AddPresence(Channel, Box<ClientInfo>),
+    /// Remove the presence entry of this client.
+    RemovePresence(Channel, String),
+    /// The connection of this user, admitted before, is gone.
+    Released(UserId),
+}
+
+/// What a question was about; comes back with its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// Authentication of the connect command, then admission.
+    Connect,
+    /// A `refresh` command.
+    Refresh {
+        /// Its id.
+        id: u32,
+    },
+    /// A subscription being set up.
+    Subscription(SubRef),
+    /// A `sub_refresh` command.
+    SubRefresh {
+        /// Its id.
+        id: u32,
+        /// The subscription.
+        sub: SubRef,
+    },
+    /// A publish command.
+    Publish {
+        /// Its id.
+        id: u32,
+    },
+    /// A presence, presence stats or history command.
+    Query {
+        /// Its id.
+        id: u32,
+    },
+    /// A position check.
+    Check(SubRef),
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The client is who its token says.
+    Connected(Result<Box<ConnectClaims>, Failure>),
+    /// The user may have the connection, or not.
+    Admitted(Result<(), Failure>),
+    /// The subscription token says this.
+    Verified(Result<Box<SubscriptionClaims>, Failure>),
+    /// The channel is routed to this node, presence noted, history read if asked for.
+    Subscribed(Result<Option<History>, Failure>),
+    /// It is done. The position is where the publication got into the stream, if it did.
+    Done(Result<StreamPosition, Failure>),
+    /// Who is there.
+    Presence(Result<Vec<ClientInfo>, Failure>),
+    /// How many are there.
+    PresenceStats(Result<PresenceStatsResult, Failure>),
+    /// What the stream holds.
+    History(Result<History, Failure>),
+}
+
+impl Outcome {
+    /// The failed outcome of the kind that answers `ask`, for whoever gives up on the question.
+    pub fn failed(ask: &Ask, failure: Failure) -> Self {
+        match ask {
+            Ask::Authenticate { .. } => Self::Connected(Err(failure)),
+            Ask::Admit(_) => Self::Admitted(Err(failure)),
+            Ask::Verify(_) => Self::Verified(Err(failure)),
+            Ask::Subscribe(_) => Self::Subscribed(Err(failure)),
+            Ask::Publish { .. } => Self::Done(Err(failure)),
+            Ask::Presence(_) => Self::Presence(Err(failure)),
+            Ask::PresenceStats(_) => Self::PresenceStats(Err(failure)),
+            Ask::History(..) => Self::History(Err(failure)),
+        }
+    }
+}
+
+/// Why something did not work, as the client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// An error reply.
+    Error(ErrorCode),
+    /// The connection ends.
+    Disconnect(Disconnect),
+    /// The token is not valid: what that means depends on the command.
+    InvalidToken,
+    /// The token is too old or not valid yet: what that means depends on the command.
+    ExpiredToken,
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(error: ErrorCode) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Disconnect> for Failure {
+    fn from(disconnect: Disconnect) -> Self {
+        Self::Disconnect(disconnect)
+    }
+}
+
+impl From<flywheel_protocol::client::NotJson> for Failure {
+    fn from(_: flywheel_protocol::client::NotJson) -> Self {
+        Self::Disconnect(Disconnect::INAPPROPRIATE_PROTOCOL)
+    }
+}
+
+impl From<flywheel_model::ChannelError> for Failure {
+    fn from(error: flywheel_model::ChannelError) -> Self {
+        match error {
+            flywheel_model::ChannelError::UnknownNamespace => Self::Error(ErrorCode::UNKNOWN_CHANNEL),
+            flywheel_model::ChannelError::IllegalName => Self::Error(ErrorCode::BAD_REQUEST),
+        }
+    }
+}
+
+/// Turns presence entries into the result of a `presence` command.
+pub(crate) fn presence_result(
+    encoding: flywheel_protocol::client::Encoding,
+    clients: &[ClientInfo],
+) -> Result<PresenceResult, Failure> {
+    let entries = clients.iter().map(|info| Ok((info.client.clone(), encoding.client_info(info)?)));
+    Ok(PresenceResult { presence: entries.collect::<Result<_, Failure>>()? })
+}

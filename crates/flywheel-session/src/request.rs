@@ -1,0 +1,192 @@
+//! The commands that are not about connecting or subscribing.
+//!
+//! Source: client protocol, section 6.
+
+use std::sync::Arc;
+
+use flywheel_model::{Channel, ChannelOptions};
+use flywheel_protocol::client::{
+    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, Reply, ReplyBody,
+    Request, RpcRequest, RpcResult, ServerMessage,
+};
+use flywheel_protocol::{Disconnect, ErrorCode};
+use flywheel_stream::HistoryQuery;
+
+use crate::effect::{Ask, Context, Failure, Outcome, Turn, presence_result};
+use crate::permission::{Operation, may};
+use crate::session::Session;
+
+/// The `type` of a publish into a map channel.
+const MAP_TYPE: i32 = 1;
+
+impl Session {
+    pub(crate) fn begin_publish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: PublishRequest,
+    ) -> Result<(), Failure> {
+        if self.queue_behind_subscribe(&request.channel.clone(), id, || Request::Publish(request.clone())) {
+            return Ok(());
+        }
+        // Publications of one connection keep their order, whatever answers how fast.
+        if let Some(queue) = &mut self.publishing {
+            queue.push_back((id, request));
+            return Ok(());
+        }
+        let options = self.resolve(turn, &request.channel)?;
+        let data = self.encoding().received(request.data);
+        if request.type_ == MAP_TYPE {
+            return Err(ErrorCode::PERMISSION_DENIED.into());
+        }
+        if !options.publication_data_format.admits(&data) {
+            return Err(ErrorCode::BAD_REQUEST.into());
+        }
+        if options.publish_proxy_enabled {
+            return Err(ErrorCode::NOT_AVAILABLE.into());
+        }
+        self.permit(turn, &options, Operation::Publish, &request.channel)?;
+        let chan_info = self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
+        let info = self.info(chan_info.as_deref());
+        self.publishing = Some(Box::default());
+        self.ask(turn, Context::Publish { id }, Ask::Publish { channel: Channel::from(request.channel), data, info });
+        Ok(())
+    }
+
+    pub(crate) fn published(&mut self, turn: &mut Turn<'_>, id: u32, outcome: Outcome) {
+        let result = match outcome {
+            Outcome::Done(done) => done.map(|_position| ReplyBody::Publish(Empty {})),
+            _ => Err(ErrorCode::INTERNAL.into()),
+        };
+        self.answer(turn, id, result);
+        let mut queue = self.publishing.take().unwrap_or_default();
+        while let Some((id, request)) = queue.pop_front() {
+            if let Err(failure) = self.begin_publish(turn, id, request) {
+                self.fail(turn, id, failure);
+            }
+            if let Some(publishing) = &mut self.publishing {
+                publishing.append(&mut queue);
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn begin_presence(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: PresenceRequest,
+    ) -> Result<(), Failure> {
+        if self.queue_behind_subscribe(&request.channel, id, || Request::Presence(request.clone())) {
+            return Ok(());
+        }
+        self.check_presence(turn, &request.channel)?;
+        self.ask(turn, Context::Query { id }, Ask::Presence(Channel::from(request.channel)));
+        Ok(())
+    }
+
+    pub(crate) fn begin_presence_stats(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: PresenceStatsRequest,
+    ) -> Result<(), Failure> {
+        if self.queue_behind_subscribe(&request.channel, id, || Request::PresenceStats(request.clone())) {
+            return Ok(());
+        }
+        self.check_presence(turn, &request.channel)?;
+        self.ask(turn, Context::Query { id }, Ask::PresenceStats(Channel::from(request.channel)));
+        Ok(())
+    }
+
+    fn check_presence(&self, turn: &Turn<'_>, channel: &str) -> Result<(), Failure> {
+        let options = self.resolve(turn, channel)?;
+        if !options.presence {
+            return Err(ErrorCode::NOT_AVAILABLE.into());
+        }
+        self.permit(turn, &options, Operation::Presence, channel)
+    }
+
+    pub(crate) fn begin_history(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: HistoryRequest,
+    ) -> Result<(), Failure> {
+        if self.queue_behind_subscribe(&request.channel, id, || Request::History(request.clone())) {
+            return Ok(());
+        }
+        let options = self.resolve(turn, &request.channel)?;
+        if !options.has_history() {
+            return Err(ErrorCode::NOT_AVAILABLE.into());
+        }
+        self.permit(turn, &options, Operation::History, &request.channel)?;
+        let since = request.since.map(flywheel_model::StreamPosition::from);
+        if request.reverse && since.as_ref().is_some_and(|since| since.offset == 0) {
+            return Err(ErrorCode::BAD_REQUEST.into());
+        }
+        let most = turn.settings.history_limit;
+        let limit = match usize::try_from(request.limit) {
+            Ok(limit) => Some(most.map_or(limit, |most| limit.min(most))),
+            Err(_) => most,
+        };
+        let query = HistoryQuery { limit, since, reverse: request.reverse };
+        self.ask(turn, Context::Query { id }, Ask::History(Channel::from(request.channel), query));
+        Ok(())
+    }
+
+    /// The reply to a presence, presence stats or history command.
+    pub(crate) fn queried(&self, outcome: Outcome) -> Result<ReplyBody, Failure> {
+        let encoding = self.encoding();
+        match outcome {
+            Outcome::Presence(clients) => Ok(ReplyBody::Presence(presence_result(encoding, &clients?)?)),
+            Outcome::PresenceStats(stats) => Ok(ReplyBody::PresenceStats(stats?)),
+            Outcome::History(history) => {
+                let history = history?;
+                let publications = history.publications.iter().map(|publication| encoding.publication(publication, None));
+                Ok(ReplyBody::History(HistoryResult {
+                    publications: publications.collect::<Result<_, _>>()?,
+                    epoch: history.top.epoch.as_str().to_owned(),
+                    offset: history.top.offset,
+                }))
+            }
+            _ => Err(ErrorCode::INTERNAL.into()),
+        }
+    }
+
+    /// Without a backend there is only the built-in method.
+    #[expect(clippy::unused_self, reason = "a handler like the others, which will ask the backend")]
+    pub(crate) fn rpc(&self, turn: &mut Turn<'_>, id: u32, request: &RpcRequest) -> Result<(), Failure> {
+        match &turn.settings.rpc.ping_method {
+            Some(ping) if *ping == request.method => {
+                turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Rpc(RpcResult::default()) }));
+                Ok(())
+            }
+            Some(_) => Err(ErrorCode::METHOD_NOT_FOUND.into()),
+            None => Err(ErrorCode::NOT_AVAILABLE.into()),
+        }
+    }
+
+    /// The options of a channel that a command names.
+    fn resolve(&self, turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
+        if channel.is_empty() {
+            return Err(Disconnect::BAD_REQUEST.into());
+        }
+        Ok(Arc::clone(turn.settings.rules.checked(channel)?))
+    }
+
+    fn permit(
+        &self,
+        turn: &Turn<'_>,
+        options: &ChannelOptions,
+        operation: Operation,
+        channel: &str,
+    ) -> Result<(), Failure> {
+        let subscribed = self.subs.of(channel).is_some();
+        if may(turn.settings, options, operation, &self.user, subscribed) {
+            Ok(())
+        } else {
+            Err(ErrorCode::PERMISSION_DENIED.into())
+        }
+    }
+}

@@ -1,0 +1,293 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use flywheel_model::{ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
+use flywheel_protocol::client::{Command, Encoding, PublishRequest, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
+use flywheel_protocol::{Disconnect, ErrorCode};
+
+use crate::effect::{Context, Effect, Failure, Outcome, Tell, Turn};
+use crate::liveness::Liveness;
+use crate::subscription::Subscriptions;
+
+/// How a connection begins.
+#[derive(Debug, Clone)]
+pub struct Greeting {
+    /// Names the connection.
+    pub client: ClientId,
+    /// Names it secretly.
+    pub session: SessionId,
+    /// How its messages are encoded.
+    pub encoding: Encoding,
+    /// Whether pings travel as messages of this protocol; otherwise the transport has its own.
+    pub app_pings: bool,
+    /// Spreads the pings.
+    pub random: u64,
+    /// The user that a trusted header names; counts when the client brings no token.
+    pub trusted_user: Option<UserId>,
+}
+
+/// Protocol state of one connection.
+///
+/// See the crate's page for how it is driven. After [`Effect::Close`] the session ignores everything.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) greeting: Greeting,
+    pub(crate) phase: Phase,
+    pub(crate) user: UserId,
+    /// Whether the node counts the connection among those of `user`.
+    pub(crate) admitted: bool,
+    pub(crate) conn_info: Option<Box<Payload>>,
+    pub(crate) expire_at: Option<UnixSeconds>,
+    pub(crate) subs: Subscriptions,
+    pub(crate) liveness: Liveness,
+    /// When the subscriptions are next looked after.
+    pub(crate) upkeep_at: Timestamp,
+    /// Questions without an outcome yet.
+    pub(crate) waiting: u32,
+    pub(crate) connected_once: bool,
+    /// Publish commands behind the one that is being worked on; `None` when none is.
+    #[expect(clippy::box_collection, reason = "most sessions never publish, and this is a word instead of four")]
+    pub(crate) publishing: Option<Box<VecDeque<(u32, PublishRequest)>>>,
+}
+
+/// Where in its life a connection is.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nothing but `connect` is allowed, and until this time.
+    New { until: Timestamp },
+    /// `connect` is being worked on.
+    Connecting(Box<Connecting>),
+    /// Commands and pushes flow.
+    Connected,
+    /// `connect` was answered with an error: the client must go, by this time.
+    Refused { until: Timestamp },
+    /// Over.
+    Closed,
+}
+
+/// A `connect` command in progress.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    pub id: u32,
+    pub until: Timestamp,
+    /// What the client knows of its server-side subscriptions.
+    pub requested: BTreeMap<String, flywheel_protocol::client::SubscribeRequest>,
+    pub claims: Option<Box<flywheel_model::ConnectClaims>>,
+    /// Results of server-side subscriptions, until there are `outstanding` none.
+    pub results: BTreeMap<String, SubscribeResult>,
+    pub outstanding: usize,
+    /// Commands that came in the same frame or before the answer.
+    pub early: Vec<Command>,
+}
+
+impl Session {
+    /// A connection that has just been opened.
+    pub fn new(greeting: Greeting, turn: &Turn<'_>) -> Self {
+        Self {
+            greeting,
+            phase: Phase::New { until: turn.now.at + turn.settings.stale_close_delay },
+            user: UserId::default(),
+            admitted: false,
+            conn_info: None,
+            expire_at: None,
+            subs: Subscriptions::default(),
+            liveness: Liveness::OFF,
+            upkeep_at: Timestamp::NEVER,
+            waiting: 0,
+            connected_once: false,
+            publishing: None,
+        }
+    }
+
+    /// The connection's id.
+    pub fn client(&self) -> ClientId {
+        self.greeting.client
+    }
+
+    /// The connection's secret id.
+    pub fn session_id(&self) -> SessionId {
+        self.greeting.session
+    }
+
+    /// How messages are encoded.
+    pub fn encoding(&self) -> Encoding {
+        self.greeting.encoding
+    }
+
+    /// Whose connection it is; anonymous until it is connected.
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Whether `connect` has succeeded and the connection is not over.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connected)
+    }
+
+    /// Whether the session wants no more commands for now, because too many wait for an answer.
+    pub fn is_saturated(&self, turn: &Turn<'_>) -> bool {
+        let early = match &self.phase {
+            Phase::Connecting(connecting) => connecting.early.len(),
+            Phase::Refused { .. } => return true,
+            _ => 0,
+        };
+        let publishing = self.publishing.as_ref().map_or(0, |queue| queue.len());
+        self.waiting as usize + early + publishing >= turn.settings.commands_in_flight_max
+    }
+
+    /// Whether `connect` has ever succeeded.
+    pub fn was_connected(&self) -> bool {
+        self.connected_once
+    }
+
+    /// Number of its subscriptions, those being set up included.
+    pub fn subscription_count(&self) -> usize {
+        self.subs.len()
+    }
+
+    /// A command arrived.
+    pub fn handle_command(&mut self, turn: &mut Turn<'_>, command: Command) {
+        match &mut self.phase {
+            Phase::Closed | Phase::Refused { .. } => {}
+            Phase::New { .. } => match command.request {
+                Request::Connect(request) if command.id != 0 => self.begin_connect(turn, command.id, *request),
+                _ => self.close(turn, Disconnect::BAD_REQUEST),
+            },
+            Phase::Connecting(connecting) => connecting.early.push(command),
+            Phase::Connected => {
+                if let Err(failure) = self.dispatch(turn, command.id, command.request) {
+                    self.fail(turn, command.id, failure);
+                }
+            }
+        }
+    }
+
+    /// The client sent something that is no command: what it deserves.
+    pub fn handle_malformed(&mut self, turn: &mut Turn<'_>) {
+        match &mut self.phase {
+            // What follows a failed connect is discarded unread.
+            Phase::Closed | Phase::Refused { .. } => {}
+            _ => self.close(turn, Disconnect::BAD_REQUEST),
+        }
+    }
+
+    /// A control pong of the transport came; it answers a ping if those are what pings are.
+    pub fn handle_transport_pong(&mut self, turn: &mut Turn<'_>) {
+        if !self.greeting.app_pings {
+            // One too many is allowed by the transport's own protocol.
+            let _answered = self.liveness.pong(turn.now.at);
+        }
+    }
+
+    /// A question was answered.
+    pub fn handle_outcome(&mut self, turn: &mut Turn<'_>, context: Context, outcome: Outcome) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        match context {
+            Context::Connect => self.continue_connect(turn, outcome),
+            Context::Subscription(sub) => self.continue_subscription(turn, sub, outcome),
+            Context::Refresh { id } => {
+                let result = self.refreshed(turn, outcome);
+                self.answer(turn, id, result);
+            }
+            Context::SubRefresh { id, sub } => {
+                let result = self.sub_refreshed(turn, sub, outcome);
+                self.answer(turn, id, result);
+            }
+            Context::Publish { id } => self.published(turn, id, outcome),
+            Context::Query { id } => {
+                let result = self.queried(outcome);
+                self.answer(turn, id, result);
+            }
+            Context::Check(sub) => self.checked(turn, sub, outcome),
+        }
+    }
+
+    /// The transport is gone or ends the connection for a reason of its own.
+    pub fn handle_closed(&mut self, turn: &mut Turn<'_>) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Closed;
+            self.tear_down(turn);
+        }
+    }
+
+    /// Ends the connection.
+    pub fn close(&mut self, turn: &mut Turn<'_>, disconnect: Disconnect) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Closed;
+            turn.effects.push(Effect::Close(disconnect));
+            self.tear_down(turn);
+        }
+    }
+
+    fn tear_down(&mut self, turn: &mut Turn<'_>) {
+        if std::mem::take(&mut self.admitted) {
+            turn.tell(Tell::Released(self.user.clone()));
+        }
+        self.drop_subscriptions(turn);
+    }
+
+    /// Runs the request; `Err` becomes an error reply or a disconnect.
+    pub(crate) fn dispatch(&mut self, turn: &mut Turn<'_>, id: u32, request: Request) -> Result<(), Failure> {
+        match request {
+            Request::Pong => match self.liveness.pong(turn.now.at) {
+                Some(_) => Ok(()),
+                None => Err(Disconnect::BAD_REQUEST.into()),
+            },
+            Request::Connect(_) | Request::Unknown => Err(Disconnect::BAD_REQUEST.into()),
+            Request::Send(_) => Err(Disconnect::NOT_AVAILABLE.into()),
+            Request::Subscribe(request) => self.begin_subscribe(turn, id, *request),
+            Request::Unsubscribe(request) => self.unsubscribe(turn, id, request),
+            Request::Publish(request) => self.begin_publish(turn, id, request),
+            Request::Presence(request) => self.begin_presence(turn, id, request),
+            Request::PresenceStats(request) => self.begin_presence_stats(turn, id, request),
+            Request::History(request) => self.begin_history(turn, id, request),
+            Request::Rpc(request) => self.rpc(turn, id, &request),
+            Request::Refresh(request) => self.begin_refresh(turn, id, request),
+            Request::SubRefresh(request) => self.begin_sub_refresh(turn, id, request),
+        }
+    }
+
+    /// Sends the reply of a command.
+    pub(crate) fn answer(&mut self, turn: &mut Turn<'_>, id: u32, result: Result<ReplyBody, Failure>) {
+        match result {
+            Ok(body) => turn.send(ServerMessage::Reply(Reply { id, body })),
+            Err(failure) => self.fail(turn, id, failure),
+        }
+    }
+
+    /// Tells the client that its command failed.
+    pub(crate) fn fail(&mut self, turn: &mut Turn<'_>, id: u32, failure: Failure) {
+        match failure {
+            Failure::Disconnect(disconnect) => self.close(turn, disconnect),
+            Failure::Error(error) => turn.send(ServerMessage::Reply(Reply { id, body: error.into() })),
+            Failure::InvalidToken => self.close(turn, Disconnect::INVALID_TOKEN),
+            Failure::ExpiredToken => {
+                turn.send(ServerMessage::Reply(Reply { id, body: ErrorCode::TOKEN_EXPIRED.into() }));
+            }
+        }
+    }
+
+    pub(crate) fn ask(&mut self, turn: &mut Turn<'_>, context: Context, ask: crate::Ask) {
+        self.waiting += 1;
+        turn.ask(context, ask);
+    }
+
+    /// Who this client is, in a channel where its subscription carries `chan_info`.
+    pub(crate) fn info(&self, chan_info: Option<&Payload>) -> Box<ClientInfo> {
+        Box::new(ClientInfo {
+            user: self.user.clone(),
+            client: self.greeting.client.to_string(),
+            conn_info: self.conn_info.as_deref().cloned(),
+            chan_info: chan_info.cloned(),
+        })
+    }
+}
+
+/// Seconds until `expire_at`, at most a year, as results and pushes tell them. `None` when it has passed.
+pub(crate) fn ttl(turn: &Turn<'_>, expire_at: UnixSeconds) -> Option<u32> {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let seconds = turn.now.seconds_until(expire_at);
+    (seconds > 0).then(|| u32::try_from(seconds.min(YEAR)).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,434 @@
+//! Subscribing: authorize, route, note presence, read history, merge, reply, go live.
+//!
+//! Source: client protocol, sections 5.1 to 5.7 and 5.10.
+
+use std::sync::Arc;
+
+use flywheel_model::{
+    Channel, ChannelEventKind, ChannelOptions, Publication, RecoveryMode, StreamPosition, SubscribeGrant,
+    SubscriptionClaims,
+};
+use flywheel_protocol::client::{
+    Empty, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest, SubscribeResult,
+    UnsubscribeRequest,
+};
+use flywheel_protocol::{Disconnect, ErrorCode};
+use flywheel_stream::{Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
+
+use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
+use crate::permission::{Admission, Operation, may, may_subscribe};
+use crate::session::{Session, ttl};
+use crate::subscription::{Origin, Pending, State, SubKey, SubRef, Subscription, Terms, Wishes};
+
+/// Types of subscription that exist, as numbers: 1 to 3 are maps, 4 is shared poll.
+const MAP_TYPES: std::ops::RangeInclusive<i32> = 1..=3;
+const SHARED_POLL: i32 = 4;
+
+impl Session {
+    pub(crate) fn begin_subscribe(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: SubscribeRequest,
+    ) -> Result<(), Failure> {
+        let rules = &turn.settings.rules;
+        let channel = request.channel.as_str();
+        if channel.is_empty() {
+            return Err(Disconnect::BAD_REQUEST.into());
+        }
+        if request.type_ == SHARED_POLL {
+            return Err(ErrorCode::NOT_AVAILABLE.into());
+        }
+        if request.type_ <= 0 && !matches!(request.delta.as_str(), "" | "fossil") {
+            return Err(Disconnect::BAD_REQUEST.into());
+        }
+        if channel.len() > rules.max_length {
+            return Err(ErrorCode::BAD_REQUEST.into());
+        }
+        if let Some(subscription) = self.subs.key_of(channel).and_then(|key| self.subs.get_mut(key)) {
+            // Behind an unsubscribe that waits for the subscription to be set up, it is a new one.
+            return match subscription.pending().filter(|pending| ends_unsubscribed(pending)) {
+                Some(pending) => {
+                    pending.queued.push((id, Request::Subscribe(Box::new(request))));
+                    Ok(())
+                }
+                None => Err(ErrorCode::ALREADY_SUBSCRIBED.into()),
+            };
+        }
+        if self.subs.len() >= turn.settings.channel_limit {
+            return Err(ErrorCode::LIMIT_EXCEEDED.into());
+        }
+        let options = Arc::clone(rules.checked(channel)?);
+        if MAP_TYPES.contains(&request.type_) {
+            return Err(ErrorCode::PERMISSION_DENIED.into());
+        }
+        if request.type_ > SHARED_POLL {
+            return Err(ErrorCode::BAD_REQUEST.into());
+        }
+        if request.token.is_empty() {
+            match may_subscribe(turn.settings, &options, channel, &self.user) {
+                Admission::Allowed => {}
+                Admission::Denied => return Err(ErrorCode::PERMISSION_DENIED.into()),
+                Admission::NoBackend => return Err(ErrorCode::NOT_AVAILABLE.into()),
+            }
+        }
+        let sub = self.reserve(Channel::from(channel), options, Origin::Command(id), Wishes::of(&request));
+        if request.token.is_empty() {
+            self.start(turn, sub, SubscribeGrant::default())
+        } else {
+            self.ask(turn, Context::Subscription(sub), Ask::Verify(request.token));
+            Ok(())
+        }
+    }
+
+    /// From now on the connection has the channel, so that a second subscribe is refused.
+    pub(crate) fn reserve(
+        &mut self,
+        channel: Channel,
+        options: Arc<ChannelOptions>,
+        origin: Origin,
+        wishes: Wishes,
+    ) -> SubRef {
+        self.subs.insert(channel, options, Pending::new(origin, wishes))
+    }
+
+    /// Authorized: route the channel here, then ask for presence and history. Events are held back from now on.
+    pub(crate) fn start(&mut self, turn: &mut Turn<'_>, sub: SubRef, grant: SubscribeGrant) -> Result<(), Failure> {
+        let user = self.user.clone();
+        let Some(subscription) = self.subs.find(sub) else {
+            return Ok(());
+        };
+        let expired = grant.expire_at.is_some_and(|moment| moment <= turn.now.unix());
+        let filtered = subscription.pending().is_some_and(|pending| pending.wishes.filter);
+        if expired || filtered {
+            self.subs.remove(sub.key);
+            // No namespace allows filters yet, and to ignore one would deliver what the client excluded.
+            return Err(if expired { ErrorCode::EXPIRED } else { ErrorCode::BAD_REQUEST }.into());
+        }
+        let options = Arc::clone(&subscription.options);
+        let channel = subscription.channel.clone();
+        let settings = turn.settings;
+        let State::Subscribing(pending) = &mut subscription.state else {
+            return Ok(());
+        };
+        let terms = Terms::new(
+            &options,
+            grant.overrides,
+            &pending.wishes,
+            may(settings, &options, Operation::History, &user, true),
+            may(settings, &options, Operation::Presence, &user, true),
+        );
+        pending.attached = true;
+        pending.recovery = recovery_request(&options, terms, &pending.wishes, settings.recovery_limit);
+        let history = terms
+            .positioned
+            .then(|| pending.recovery.as_ref().map_or_else(HistoryQuery::top, RecoveryRequest::query));
+        subscription.terms = terms;
+        subscription.expire_at = grant.expire_at;
+        subscription.chan_info = grant.info.clone().map(Box::new);
+        pending.grant = grant;
+        let chan_info = subscription.chan_info.clone();
+        let presence = terms.presence.then(|| self.info(chan_info.as_deref()));
+        turn.effects.push(Effect::Attach(sub.key, channel.clone()));
+        let plan = Box::new(SubscribePlan { channel, presence, history });
+        self.ask(turn, Context::Subscription(sub), Ask::Subscribe(plan));
+        Ok(())
+    }
+
+    pub(crate) fn continue_subscription(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
+        let Some(origin) = self.subs.find(sub).and_then(Subscription::pending).map(|pending| pending.origin) else {
+            return;
+        };
+        let result = match outcome {
+            Outcome::Verified(claims) => {
+                self.authorized(sub, claims).and_then(|grant| self.start(turn, sub, grant))
+            }
+            Outcome::Subscribed(history) => history.and_then(|history| self.establish(turn, sub, history)),
+            _ => Err(ErrorCode::INTERNAL.into()),
+        };
+        if let Err(failure) = result {
+            let queued = self.subs.find(sub).and_then(Subscription::pending).map(|pending| std::mem::take(&mut pending.queued));
+            self.drop_subscription(turn, sub.key);
+            match origin {
+                Origin::Command(id) => self.fail(turn, id, failure),
+                Origin::Connect => self.refuse(turn, failure),
+                Origin::Server => self.server_subscription_failed(turn, failure),
+            }
+            self.run_queued(turn, queued.unwrap_or_default());
+        }
+    }
+
+    /// Judges a subscription token.
+    fn authorized(
+        &mut self,
+        sub: SubRef,
+        claims: Result<Box<SubscriptionClaims>, Failure>,
+    ) -> Result<SubscribeGrant, Failure> {
+        let claims = match claims {
+            Err(Failure::InvalidToken) => return Err(ErrorCode::PERMISSION_DENIED.into()),
+            other => other?,
+        };
+        let matches = self.subs.find(sub).is_some_and(|subscription| subscription.channel == claims.channel);
+        if !matches || !self.is_meant_by(&claims) {
+            return Err(Failure::InvalidToken);
+        }
+        Ok(claims.grant)
+    }
+
+    /// Whether a subscription token was made for this user and connection.
+    pub(crate) fn is_meant_by(&self, claims: &SubscriptionClaims) -> bool {
+        let client = claims.client.as_deref().filter(|client| !client.is_empty());
+        claims.user == self.user && client.is_none_or(|client| client == self.greeting.client.to_string())
+    }
+
+    /// The channel is routed and history read: merge, reply, go live.
+    fn establish(&mut self, turn: &mut Turn<'_>, sub: SubRef, history: Option<History>) -> Result<(), Failure> {
+        let encoding = self.encoding();
+        let Some(subscription) = self.subs.find(sub) else {
+            return Ok(());
+        };
+        let terms = subscription.terms;
+        let channel = subscription.channel.clone();
+        let State::Subscribing(pending) = &mut subscription.state else {
+            return Ok(());
+        };
+        let ttl = subscription.expire_at.and_then(|moment| ttl(turn, moment));
+        let mut result = SubscribeResult {
+            expires: ttl.is_some(),
+            ttl: ttl.unwrap_or_default(),
+            data: encoding.optional_payload(pending.grant.data.as_ref())?,
+            ..SubscribeResult::default()
+        };
+        let mut position = None;
+        if terms.positioned {
+            let start = Start::new(pending, history.unwrap_or_default())?;
+            let epoch = &start.position.epoch;
+            result.positioned = true;
+            result.recoverable = terms.recoverable;
+            result.was_recovering = pending.recovery.is_some();
+            result.recovered = start.recovered;
+            epoch.as_str().clone_into(&mut result.epoch);
+            result.offset = start.reported_offset;
+            let publications = start.publications.iter().map(|publication| encoding.publication(publication, Some(epoch)));
+            result.publications = publications.collect::<Result<_, _>>()?;
+            position = Some(start.position);
+        }
+        let origin = pending.origin;
+        match origin {
+            Origin::Connect => {
+                // Events are held back until the connect reply is out.
+                pending.parked = position;
+                self.collect_result(&channel, result);
+                self.complete_connect(turn);
+            }
+            Origin::Command(id) => {
+                turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Subscribe(Box::new(result)) }));
+                self.go_live(turn, sub.key, position);
+            }
+            Origin::Server => {
+                turn.send(ServerMessage::Push(Push {
+                    channel: channel.as_str().to_owned(),
+                    body: PushBody::Subscribe(SubscribePush {
+                        recoverable: result.recoverable,
+                        epoch: result.epoch,
+                        offset: result.offset,
+                        positioned: result.positioned,
+                        data: result.data,
+                    }),
+                }));
+                // A push has no room for what was recovered: it follows as ordinary pushes.
+                for publication in result.publications {
+                    let body = PushBody::Publication(Box::new(publication));
+                    turn.send(ServerMessage::push(channel.as_str(), body));
+                }
+                self.go_live(turn, sub.key, position);
+            }
+        }
+        Ok(())
+    }
+
+    /// The connect reply is out: everything that was parked goes live, then the join events.
+    pub(crate) fn release_connect_subscriptions(&mut self, turn: &mut Turn<'_>) {
+        for key in self.subs.keys() {
+            let position = self.subs.get_mut(key).and_then(Subscription::pending).and_then(|pending| pending.parked.take());
+            self.go_live(turn, key, position);
+        }
+    }
+
+    /// The reply is queued: what was held back and continues the position follows it, then live delivery, then the
+    /// join event, then the commands that waited.
+    fn go_live(&mut self, turn: &mut Turn<'_>, key: SubKey, position: Option<StreamPosition>) {
+        let Some(subscription) = self.subs.get_mut(key) else {
+            return;
+        };
+        subscription.checked_at = turn.now.at;
+        let state = std::mem::replace(&mut subscription.state, State::Live { position });
+        let State::Subscribing(pending) = state else {
+            subscription.state = state;
+            return;
+        };
+        let (channel, terms) = (subscription.channel.clone(), subscription.terms);
+        let chan_info = subscription.chan_info.clone();
+        self.schedule_upkeep(turn);
+        for held in pending.held_back {
+            self.deliver_single(turn, key, &held);
+        }
+        if terms.emit_join_leave {
+            turn.tell(Tell::Join(channel, self.info(chan_info.as_deref())));
+        }
+        self.run_queued(turn, pending.queued);
+    }
+
+    fn run_queued(&mut self, turn: &mut Turn<'_>, queued: Vec<(u32, Request)>) {
+        for (id, request) in queued {
+            if self.is_connected()
+                && let Err(failure) = self.dispatch(turn, id, request)
+            {
+                self.fail(turn, id, failure);
+            }
+        }
+    }
+
+    /// If the channel is being subscribed, keeps the command for afterwards.
+    pub(crate) fn queue_behind_subscribe(&mut self, channel: &str, id: u32, request: impl FnOnce() -> Request) -> bool {
+        let pending = self.subs.key_of(channel).and_then(|key| self.subs.get_mut(key)).and_then(Subscription::pending);
+        match pending {
+            Some(pending) => {
+                pending.queued.push((id, request()));
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn unsubscribe(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: u32,
+        request: UnsubscribeRequest,
+    ) -> Result<(), Failure> {
+        if request.channel.is_empty() {
+            return Err(Disconnect::BAD_REQUEST.into());
+        }
+        let channel = request.channel.clone();
+        if self.queue_behind_subscribe(&channel, id, || Request::Unsubscribe(request)) {
+            return Ok(());
+        }
+        turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Unsubscribe(Empty {}) }));
+        if let Some(key) = self.subs.key_of(&channel) {
+            self.drop_subscription(turn, key);
+        }
+        Ok(())
+    }
+
+    /// Undoes whatever the subscription has come to: routing, presence, leave event.
+    pub(crate) fn drop_subscription(&mut self, turn: &mut Turn<'_>, key: SubKey) {
+        if let Some(subscription) = self.subs.remove(key) {
+            self.undo(turn, key, &subscription);
+        }
+    }
+
+    /// The same for all subscriptions.
+    pub(crate) fn drop_subscriptions(&mut self, turn: &mut Turn<'_>) {
+        let mut subs = std::mem::take(&mut self.subs);
+        for key in subs.keys() {
+            if let Some(subscription) = subs.remove(key) {
+                self.undo(turn, key, &subscription);
+            }
+        }
+    }
+
+    fn undo(&self, turn: &mut Turn<'_>, key: SubKey, subscription: &Subscription) {
+        let live = subscription.is_live();
+        let attached = match &subscription.state {
+            State::Live { .. } => true,
+            State::Subscribing(pending) => pending.attached,
+        };
+        let channel = &subscription.channel;
+        if attached {
+            turn.effects.push(Effect::Detach(key, channel.clone()));
+            if subscription.terms.presence {
+                turn.tell(Tell::RemovePresence(channel.clone(), self.greeting.client.to_string()));
+            }
+        }
+        if live && subscription.terms.emit_join_leave {
+            turn.tell(Tell::Leave(channel.clone(), self.info(subscription.chan_info.as_deref())));
+        }
+    }
+}
+
+/// Whether the commands that wait for the subscription leave the channel unsubscribed.
+fn ends_unsubscribed(pending: &Pending) -> bool {
+    let last = pending.queued.iter().rev().find_map(|(_, request)| match request {
+        Request::Unsubscribe(_) => Some(true),
+        Request::Subscribe(_) => Some(false),
+        _ => None,
+    });
+    last.unwrap_or(false)
+}
+
+/// Whether and what to recover. Source: client protocol, sections 5.4 and 5.6.
+fn recovery_request(
+    options: &ChannelOptions,
+    terms: Terms,
+    wishes: &Wishes,
+    limit: Option<usize>,
+) -> Option<RecoveryRequest> {
+    let mode = options.force_recovery_mode;
+    let automatic = mode == RecoveryMode::Cache && options.auto_cache_recover;
+    let since = match &wishes.recover {
+        Some(since) => since.clone(),
+        None if automatic => StreamPosition::default(),
+        None => return None,
+    };
+    terms.recoverable.then(|| RecoveryRequest { mode, since, limit: limit.unwrap_or(usize::MAX) })
+}
+
+/// Where a positioned subscription begins.
+struct Start {
+    publications: Vec<Arc<Publication>>,
+    recovered: bool,
+    position: StreamPosition,
+    reported_offset: u64,
+}
+
+impl Start {
+    fn new(pending: &mut Pending, history: History) -> Result<Self, Failure> {
+        let top = history.top.clone();
+        let recovered = pending.recovery.as_ref().map(|request| request.recover(history));
+        let held = take_publications(pending);
+        let Merged { position, continuation, unordered } =
+            merge(top, held).map_err(|_gap| Failure::Disconnect(Disconnect::INSUFFICIENT_STATE))?;
+        pending.held_back.extend(unordered.into_iter().map(|publication| {
+            ChannelEventKind::Publication(publication, flywheel_model::Epoch::unknown())
+        }));
+        match (recovered, &pending.recovery) {
+            (Some(Recovered::Yes(mut publications)), Some(request)) => {
+                publications.extend(continuation);
+                if request.mode == RecoveryMode::Cache && publications.len() > 1 {
+                    publications.drain(..publications.len() - 1);
+                }
+                Ok(Self { publications, recovered: true, position, reported_offset: request.since.offset })
+            }
+            (Some(Recovered::No), Some(request))
+                if pending.wishes.reject_unrecovered && request.mode == RecoveryMode::Stream =>
+            {
+                Err(ErrorCode::UNRECOVERABLE_POSITION.into())
+            }
+            // Unrecovered, or not asked to recover: the client starts at the position it is told.
+            _ => Ok(Self { publications: Vec::new(), recovered: false, reported_offset: position.offset, position }),
+        }
+    }
+}
+
+/// Takes the held-back publications out, leaving joins and leaves for after the reply.
+fn take_publications(pending: &mut Pending) -> Vec<Held> {
+    let mut publications = Vec::new();
+    for event in std::mem::take(&mut pending.held_back) {
+        match event {
+            ChannelEventKind::Publication(publication, epoch) => publications.push((publication, epoch)),
+            other => pending.held_back.push(other),
+        }
+    }
+    publications
+}

@@ -1,0 +1,132 @@
+//! What happens because time passes.
+//!
+//! Source: client protocol, sections 3.1, 3.4 to 3.6, 5.9, 5.11 and 5.13.
+
+use flywheel_model::Timestamp;
+use flywheel_protocol::client::ServerMessage;
+use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_stream::HistoryQuery;
+
+use crate::effect::{Ask, Context, Effect, Outcome, Tell, Turn};
+use crate::liveness::Due;
+use crate::session::{Phase, Session};
+use crate::subscription::{State, SubRef};
+
+impl Session {
+    /// When [`handle_timeout`](Self::handle_timeout) is next due; [`Timestamp::NEVER`] if never.
+    pub fn poll_timeout(&self, turn: &Turn<'_>) -> Timestamp {
+        match &self.phase {
+            Phase::New { until } | Phase::Refused { until } => *until,
+            Phase::Connecting(connecting) => connecting.until,
+            Phase::Closed => Timestamp::NEVER,
+            Phase::Connected => {
+                let expiry = self.expire_at.map_or(Timestamp::NEVER, |moment| {
+                    turn.now.when(moment) + turn.settings.expired_close_delay
+                });
+                self.liveness.next().min(self.upkeep_at).min(expiry)
+            }
+        }
+    }
+
+    /// Time has passed. Calling it early does nothing.
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        match &self.phase {
+            Phase::Closed => {}
+            Phase::New { until } | Phase::Refused { until } => {
+                if *until <= now.at {
+                    self.close(turn, Disconnect::STALE);
+                }
+            }
+            Phase::Connecting(connecting) => {
+                if connecting.until <= now.at {
+                    self.close(turn, Disconnect::STALE);
+                }
+            }
+            Phase::Connected => {
+                // The grace period counts from when the wall clock showed the expiry.
+                let grace = i64::try_from(turn.settings.expired_close_delay.as_millis()).unwrap_or(i64::MAX);
+                let over = |moment: flywheel_model::UnixSeconds| {
+                    moment.0.saturating_mul(1000).saturating_add(grace) <= now.unix_millis
+                };
+                if self.expire_at.is_some_and(over) {
+                    return self.close(turn, Disconnect::EXPIRED);
+                }
+                match self.liveness.due(now.at, turn.settings) {
+                    Due::Nothing => {}
+                    Due::Ping if self.greeting.app_pings => turn.send(ServerMessage::Ping),
+                    Due::Ping => turn.effects.push(Effect::TransportPing),
+                    // The transport's own ping has no code for this: the connection is simply gone.
+                    Due::NoPong if !self.greeting.app_pings => {
+                        return self.close(turn, Disconnect::CONNECTION_CLOSED);
+                    }
+                    Due::NoPong => return self.close(turn, Disconnect::NO_PONG),
+                }
+                if self.upkeep_at <= now.at {
+                    self.look_after_subscriptions(turn);
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the subscriptions are looked after from now on, if any needs it.
+    pub(crate) fn schedule_upkeep(&mut self, turn: &Turn<'_>) {
+        let needed = self.subs.iter().any(|subscription| {
+            subscription.terms.presence || subscription.terms.positioned || subscription.expire_at.is_some()
+        });
+        if !needed {
+            self.upkeep_at = Timestamp::NEVER;
+        } else if self.upkeep_at == Timestamp::NEVER {
+            self.upkeep_at = turn.now.at + turn.settings.presence_update_interval;
+        }
+    }
+
+    fn look_after_subscriptions(&mut self, turn: &mut Turn<'_>) {
+        self.upkeep_at = Timestamp::NEVER;
+        self.schedule_upkeep(turn);
+        let settings = turn.settings;
+        let grace = i64::try_from(settings.expired_sub_close_delay.as_secs()).unwrap_or(i64::MAX);
+        for key in self.subs.keys() {
+            let Some(subscription) = self.subs.get(key).filter(|subscription| subscription.is_live()) else {
+                continue;
+            };
+            let over = |moment: flywheel_model::UnixSeconds| moment.0.saturating_add(grace) <= turn.now.unix().0;
+            if subscription.expire_at.is_some_and(over) {
+                if subscription.server_side {
+                    return self.close(turn, Disconnect::SUBSCRIPTION_EXPIRED);
+                }
+                self.end_subscription(turn, key, Unsubscribed::EXPIRED);
+                continue;
+            }
+            if subscription.terms.presence {
+                let info = self.info(subscription.chan_info.as_deref());
+                turn.tell(Tell::AddPresence(subscription.channel.clone(), info));
+            }
+            let silent = turn.now.at.since(subscription.checked_at) >= settings.position_check_delay;
+            if subscription.terms.positioned && silent {
+                let sub = self.subs.reference(key);
+                let channel = subscription.channel.clone();
+                self.ask(turn, Context::Check(sub), Ask::History(channel, HistoryQuery::top()));
+            }
+        }
+    }
+
+    /// The stream's top was read: does the subscription stand there?
+    ///
+    /// A publication may be on its way here, so only a position that is still old when the answer comes counts.
+    pub(crate) fn checked(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
+        let Some(subscription) = self.subs.find(sub) else {
+            return;
+        };
+        // A read that failed says nothing: the next round tries again.
+        let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) = (outcome, &subscription.state)
+        else {
+            return;
+        };
+        if *position == history.top {
+            subscription.checked_at = turn.now.at;
+        } else if turn.now.at.since(subscription.checked_at) >= turn.settings.position_check_delay {
+            self.lose_position(turn, sub.key);
+        }
+    }
+}

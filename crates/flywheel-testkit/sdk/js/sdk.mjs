@@ -1,0 +1,117 @@
+// The published JavaScript SDK against a running server.
+//
+//   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf restart=<file>
+//
+// When the file `restart` appears, the server is about to go away; the script makes it when it is ready for that.
+
+import { writeFile } from "node:fs/promises";
+import { Centrifuge as JsonClient } from "centrifuge";
+import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
+import WebSocket from "ws";
+import { api, check, defer, options, report, within } from "./common.mjs";
+
+const PUBLICATIONS = 10_000;
+const BATCH = 500;
+const protobuf = options.encoding === "protobuf";
+const encode = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
+const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+
+await report(async () => {
+  const Client = protobuf ? ProtobufClient : JsonClient;
+  const client = new Client(`ws://${options.address}/connection/websocket`, {
+    websocket: WebSocket,
+    token: options.token,
+    minReconnectDelay: 50,
+    maxReconnectDelay: 500,
+  });
+
+  const connected = defer();
+  client.on("connected", (context) => connected.resolve(context));
+  client.connect();
+  const context = await within(10, "connect", connected.promise);
+  check("connected", context.client.length > 0 && context.transport === "websocket");
+
+  const channel = `sdk:js-${options.encoding}`;
+  const numbers = [];
+  const all = defer();
+  const own = defer();
+  const later = defer();
+  const subscription = client.newSubscription(channel);
+  subscription.on("publication", (publication) => {
+    const value = decode(publication.data);
+    if (typeof value.n === "number") {
+      numbers.push(value.n);
+      if (numbers.length === PUBLICATIONS) all.resolve();
+    } else if (value.own) {
+      own.resolve(publication);
+    } else if (value.later) {
+      later.resolve(publication);
+    }
+  });
+  const subscribed = defer();
+  subscription.once("subscribed", subscribed.resolve);
+  subscription.subscribe();
+  const position = await within(10, "subscribe", subscribed.promise);
+  check("subscribed", position.channel === channel && position.recoverable);
+
+  for (let first = 0; first < PUBLICATIONS; first += BATCH) {
+    const commands = [];
+    for (let n = first; n < first + BATCH; n += 1) commands.push({ publish: { channel, data: { n } } });
+    await api("batch", { commands });
+  }
+  await within(60, "receiving the publications", all.promise);
+  check("publications-in-order", numbers.every((n, index) => n === index));
+
+  const presence = await subscription.presence();
+  check("presence", presence.clients[context.client]?.user === "sdk-user" && Object.keys(presence.clients).length === 1);
+  const stats = await subscription.presenceStats();
+  check("presence-stats", stats.numClients === 1 && stats.numUsers === 1);
+
+  const history = await subscription.history({ limit: 5, reverse: true });
+  check(
+    "history",
+    history.offset === PUBLICATIONS
+      && history.publications.map((publication) => decode(publication.data).n).join()
+        === [1, 2, 3, 4, 5].map((back) => PUBLICATIONS - back).join(),
+  );
+
+  await subscription.publish(encode({ own: true }));
+  const mine = await within(10, "the own publication", own.promise);
+  check("published", mine.info?.client === context.client && mine.offset === PUBLICATIONS + 1);
+
+  let refused = 0;
+  await client.publish("nowhere:x", encode({})).catch((error) => { refused = error.code; });
+  check("error-code", refused === 102);
+
+  // The server goes away and comes back; the SDK must find it and subscribe again by itself.
+  const lost = defer();
+  client.once("connecting", lost.resolve);
+  const again = defer();
+  client.once("connected", again.resolve);
+  const resubscribed = defer();
+  subscription.once("subscribed", resubscribed.resolve);
+  await writeFile(options.restart, "");
+  const reason = await within(30, "losing the connection", lost.promise);
+  check("told-of-the-shutdown", reason.code === 3001);
+  const renewed = await within(60, "connecting again", again.promise);
+  check("reconnected", renewed.client.length > 0 && renewed.client !== context.client);
+  const after = await within(20, "subscribing again", resubscribed.promise);
+  check("resubscribed", after.wasRecovering && !after.recovered);
+  await api("publish", { channel, data: { later: true } });
+  await within(10, "a publication after the restart", later.promise);
+  check("receives-after-restart", true);
+
+  const unsubscribed = defer();
+  subscription.once("unsubscribed", unsubscribed.resolve);
+  subscription.unsubscribe();
+  await within(10, "unsubscribe", unsubscribed.promise);
+  // The unsubscribe command is on its way; a reply to a later command shows that the server has handled it.
+  const left = await client.presenceStats(channel);
+  check("unsubscribed", left.numClients === 0);
+
+  const disconnected = defer();
+  client.once("disconnected", disconnected.resolve);
+  client.disconnect();
+  await within(10, "disconnect", disconnected.promise);
+  check("disconnected", true);
+});

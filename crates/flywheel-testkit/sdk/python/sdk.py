@@ -1,0 +1,178 @@
+"""The published Python SDK against a running server.
+
+    python sdk.py address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf restart=<file>
+
+The script makes the file `restart` when the server may go away and come back.
+"""
+
+import asyncio
+import json
+import pathlib
+import sys
+import traceback
+import urllib.request
+
+from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
+
+PUBLICATIONS = 10_000
+BATCH = 500
+
+options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+protobuf = options["encoding"] == "protobuf"
+checks = []
+
+
+def check(name, held):
+    """Notes whether something held; the order is part of the report."""
+    checks.append([name, bool(held)])
+
+
+def encode(value):
+    return json.dumps(value).encode() if protobuf else value
+
+
+def decode(data):
+    return json.loads(data) if protobuf else data
+
+
+def call_api(method, params):
+    request = urllib.request.Request(
+        f"http://{options['address']}/api/{method}",
+        data=json.dumps(params).encode(),
+        headers={"X-API-Key": options["key"]},
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:
+        answer = json.load(response)
+    if "error" in answer:
+        raise RuntimeError(f"{method}: {answer['error']}")
+
+
+async def api(method, params):
+    await asyncio.get_running_loop().run_in_executor(None, call_api, method, params)
+
+
+class ConnectionEvents(ClientEventHandler):
+    """Hands events to whoever waits for them."""
+
+    def __init__(self):
+        self.connected = asyncio.Queue()
+        self.connecting = asyncio.Queue()
+        self.disconnected = asyncio.Queue()
+
+    async def on_connected(self, ctx):
+        self.connected.put_nowait(ctx)
+
+    async def on_connecting(self, ctx):
+        self.connecting.put_nowait(ctx)
+
+    async def on_disconnected(self, ctx):
+        self.disconnected.put_nowait(ctx)
+
+
+class ChannelEvents(SubscriptionEventHandler):
+    """Collects publications and hands the other events on."""
+
+    def __init__(self):
+        self.numbers = []
+        self.all = asyncio.Event()
+        self.others = asyncio.Queue()
+        self.subscribed = asyncio.Queue()
+        self.unsubscribed = asyncio.Queue()
+
+    async def on_subscribed(self, ctx):
+        self.subscribed.put_nowait(ctx)
+
+    async def on_unsubscribed(self, ctx):
+        self.unsubscribed.put_nowait(ctx)
+
+    async def on_publication(self, ctx):
+        value = decode(ctx.pub.data)
+        if "n" in value:
+            self.numbers.append(value["n"])
+            if len(self.numbers) == PUBLICATIONS:
+                self.all.set()
+        else:
+            self.others.put_nowait(ctx.pub)
+
+
+async def run():
+    connection = ConnectionEvents()
+    client = Client(
+        f"ws://{options['address']}/connection/websocket",
+        events=connection,
+        token=options["token"],
+        use_protobuf=protobuf,
+        min_reconnect_delay=0.05,
+        max_reconnect_delay=0.5,
+        proxy=None,
+    )
+    await client.connect()
+    first = await asyncio.wait_for(connection.connected.get(), 10)
+    check("connected", first.client)
+
+    channel = f"sdk:python-{options['encoding']}"
+    events = ChannelEvents()
+    subscription = client.new_subscription(channel, events=events)
+    await subscription.subscribe()
+    position = await asyncio.wait_for(events.subscribed.get(), 10)
+    check("subscribed", position.channel == channel and position.recoverable)
+
+    for start in range(0, PUBLICATIONS, BATCH):
+        commands = [{"publish": {"channel": channel, "data": {"n": n}}} for n in range(start, start + BATCH)]
+        await api("batch", {"commands": commands})
+    await asyncio.wait_for(events.all.wait(), 60)
+    check("publications-in-order", events.numbers == list(range(PUBLICATIONS)))
+
+    presence = await subscription.presence()
+    check("presence", list(presence.clients) == [first.client] and presence.clients[first.client].user == "sdk-user")
+    stats = await subscription.presence_stats()
+    check("presence-stats", stats.num_clients == 1 and stats.num_users == 1)
+
+    history = await subscription.history(limit=5, reverse=True)
+    newest = [decode(publication.data)["n"] for publication in history.publications]
+    check("history", history.offset == PUBLICATIONS and newest == [PUBLICATIONS - back for back in range(1, 6)])
+
+    await subscription.publish(encode({"own": True}))
+    mine = await asyncio.wait_for(events.others.get(), 10)
+    check("published", mine.info.client == first.client and mine.offset == PUBLICATIONS + 1)
+
+    refused = 0
+    try:
+        await client.publish("nowhere:x", encode({}))
+    except ReplyError as error:
+        refused = error.code
+    check("error-code", refused == 102)
+
+    while not connection.connecting.empty():
+        connection.connecting.get_nowait()
+    pathlib.Path(options["restart"]).touch()
+    lost = await asyncio.wait_for(connection.connecting.get(), 30)
+    check("told-of-the-shutdown", lost.code == 3001)
+    renewed = await asyncio.wait_for(connection.connected.get(), 60)
+    check("reconnected", renewed.client and renewed.client != first.client)
+    after = await asyncio.wait_for(events.subscribed.get(), 20)
+    check("resubscribed", after.was_recovering and not after.recovered)
+    await api("publish", {"channel": channel, "data": {"later": True}})
+    later = await asyncio.wait_for(events.others.get(), 10)
+    check("receives-after-restart", decode(later.data) == {"later": True})
+
+    await subscription.unsubscribe()
+    await asyncio.wait_for(events.unsubscribed.get(), 10)
+    left = await client.presence_stats(channel)
+    check("unsubscribed", left.num_clients == 0)
+
+    await client.disconnect()
+    await asyncio.wait_for(connection.disconnected.get(), 10)
+    check("disconnected", True)
+
+
+def main():
+    try:
+        asyncio.run(run())
+    except Exception:  # noqa: BLE001 - the report says what happened
+        print(json.dumps({"failure": traceback.format_exc(), "checks": checks}))
+        sys.exit(1)
+    print(json.dumps({"checks": checks}))
+
+
+main()

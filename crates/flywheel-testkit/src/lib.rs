@@ -1,0 +1,45 @@
+//! Fixtures of the end-to-end tests: a server in a process of its own, clients that share no code with it, and transcripts.
+//!
+//! - [`Server`] starts the built binary on a free port, waits until it is healthy, and kills it when dropped.
+//! - [`Transcript`] and [`Replay`] hold a conversation and play it over a real socket, byte for byte.
+//! - [`Connection`] is a WebSocket client on an independent implementation; [`JsonClient`] speaks the client protocol on it.
+//! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
+//!
+//! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support fails the test by panicking"
+)]
+#![expect(clippy::missing_panics_doc, reason = "every helper panics when the test cannot go on")]
+#![expect(clippy::disallowed_methods, reason = "end-to-end tests run against the real clock")]
+
+mod client;
+mod connection;
+mod external;
+mod http;
+mod process;
+pub mod proto;
+mod raw;
+mod server;
+mod settings;
+mod token;
+mod transcript;
+mod wait;
+
+pub use client::JsonClient;
+pub use connection::{Connection, Encoding, Event};
+pub use external::{Checks, run_checks, sdk_folder, workspace_folder};
+pub use http::{Http, Response};
+pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
+pub use raw::{Frame, RawSocket, client_frame};
+pub use rustix::process::Signal;
+pub use server::Server;
+pub use settings::{fixture, set};
+pub use token::{named_token, sign};
+pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
+pub use wait::{free_port, wait_until};

@@ -1,0 +1,9 @@
+mod bindings;
+mod example;
+mod parse;
+mod replay;
+
+pub use bindings::Bindings;
+pub use example::hex_example;
+pub use parse::{Line, Step, Transcript};
+pub use replay::{Mismatch, Replay};

@@ -1,0 +1,22 @@
+//! Sockets: one thread per shard that accepts, reads, runs sessions and writes.
+//!
+//! [`Reactor`] is the loop: an epoll instance, the connections it owns, the WebSocket frame layer, and one flush at the
+//! end of each turn. It knows nothing of the protocol inside the frames; that is an [`Application`]. [`Sessions`] is the
+//! application that this server is about; `examples/ws_echo.rs` is another one.
+
+mod application;
+mod door;
+mod handshake;
+mod io;
+mod labels;
+mod listen;
+mod reactor;
+mod sessions;
+mod socket;
+
+pub use application::{Admission, Application};
+pub use door::{Door, DoorSettings, Full};
+pub use io::Io;
+pub use listen::{ListenError, listen};
+pub use reactor::{Control, Handoff, Reactor, ReactorSettings};
+pub use sessions::{Sessions, SessionsParts, Welcome};

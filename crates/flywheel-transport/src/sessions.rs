@@ -1,0 +1,476 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flywheel_engine::Answer;
+use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
+use flywheel_metrics::{ConnectionKind, ShardCounters, Transport};
+use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp, UserId};
+use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
+use flywheel_protocol::client::{Command, Encoding, PushBody, ReplyBody, ServerMessage, commands};
+use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_runtime::Random;
+use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
+use flywheel_websocket::{MessageKind, Request};
+
+use crate::application::{Admission, Application};
+use crate::labels::{event_labels, frame_type, method};
+use crate::reactor::Control;
+use crate::{Door, Io};
+
+/// What the sessions of a shard need.
+pub struct SessionsParts {
+    /// The rest of the server.
+    pub node: Arc<Node>,
+    /// Which shard it is.
+    pub shard: usize,
+    /// Its mailboxes.
+    pub post: Arc<ShardPost>,
+    /// Who may come in.
+    pub door: Arc<Door>,
+    /// Makes ids.
+    pub random: Arc<Random>,
+    /// Bytes that may be queued for one client.
+    pub queue_bytes_max: usize,
+}
+
+/// The messaging server as an [`Application`]: drives the sessions of one shard.
+pub struct Sessions {
+    parts: SessionsParts,
+    settings: Arc<Settings>,
+    hub: Hub,
+    counters: ShardCounters,
+    counters_flushed: Timestamp,
+    /// Effects of sessions that are still to be carried out, in order.
+    pending: VecDeque<Pending>,
+    scratch: Vec<Effect>,
+    events: Vec<ChannelEvent>,
+    stopping: Option<Stopping>,
+}
+
+struct Stopping {
+    deadline: Timestamp,
+    answer: Option<Answering<()>>,
+}
+
+/// What is remembered of a request until its connection is opened.
+#[derive(Debug)]
+pub struct Welcome {
+    encoding: Encoding,
+    app_pings: bool,
+    trusted_user: Option<UserId>,
+}
+
+const PROTOCOLS: [&str; 2] = ["centrifuge-json", "centrifuge-protobuf"];
+const COUNTERS_EVERY: Duration = Duration::from_secs(1);
+
+impl Sessions {
+    /// A shard without clients.
+    pub fn new(parts: SessionsParts) -> Self {
+        let settings = parts.node.settings();
+        let now = parts.node.clock().now().at;
+        Self {
+            hub: Hub::new(now, parts.queue_bytes_max),
+            counters: ShardCounters::new(parts.node.metrics()),
+            counters_flushed: now,
+            settings,
+            pending: VecDeque::new(),
+            scratch: Vec::new(),
+            events: Vec::new(),
+            stopping: None,
+            parts,
+        }
+    }
+
+    /// Whether the reactor goes on; to be asked after each turn.
+    pub fn control(&mut self, io: &Io) -> Control {
+        let Some(stopping) = &mut self.stopping else {
+            return Control::Run;
+        };
+        if !io.is_empty() && io.now().at < stopping.deadline {
+            return Control::StopAccepting;
+        }
+        self.counters.flush(self.parts.node.metrics());
+        if let Some(answer) = stopping.answer.take() {
+            answer.send(()).unwrap_or_default();
+        }
+        Control::Stop
+    }
+
+    /// Lets the session in `slot` do something, and collects what it wants done.
+    fn with_session(&mut self, io: &Io, slot: u32, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
+        if let Some(client) = self.hub.get_mut(slot) {
+            let mut turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+            act(&mut client.session, &mut turn);
+            self.pending.extend(self.scratch.drain(..).map(|effect| (slot, effect)));
+        }
+    }
+
+    /// Carries out everything that sessions want done, and what comes of it.
+    fn carry_out(&mut self, io: &mut Io) {
+        while let Some((slot, effect)) = self.pending.pop_front() {
+            match effect {
+                Effect::Send(message) => self.send(io, slot, &message),
+                Effect::TransportPing => io.ping(&mut self.hub.outbox, slot),
+                Effect::Close(disconnect) => self.close(io, slot, &disconnect),
+                Effect::Register(user) => {
+                    self.hub.register(slot, user);
+                }
+                Effect::Attach(sub, channel) => {
+                    if self.hub.attach(slot, sub, &channel) {
+                        self.parts.node.route(&channel, self.parts.shard);
+                    }
+                }
+                Effect::Detach(sub, channel) => {
+                    if self.hub.detach(slot, sub, &channel) {
+                        self.parts.node.unroute(&channel, self.parts.shard);
+                    }
+                }
+                Effect::Tell(tell) => self.parts.node.tell(tell),
+                Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
+            }
+        }
+    }
+
+    fn send(&mut self, io: &mut Io, slot: u32, message: &ServerMessage) {
+        let client = &self.parts.node.metrics().client;
+        match message {
+            ServerMessage::Push(push) => {
+                if let PushBody::Unsubscribe(push) = &push.body {
+                    client.server_unsubscribe(push.code);
+                }
+            }
+            ServerMessage::Reply(reply) => {
+                if let ReplyBody::Subscribe(result) = &reply.body
+                    && result.was_recovering
+                {
+                    self.counters.recovery(result.recovered, !result.publications.is_empty());
+                }
+                if let ReplyBody::Connect(_) = &reply.body {
+                    self.counters.connection_opened(WEBSOCKET);
+                }
+            }
+            ServerMessage::Ping => {}
+        }
+        match self.hub.send(slot, message) {
+            Ok(length) => self.counters.sent(Transport::WebSocket, frame_type(message), 1, length as u64),
+            Err(disconnect) => self.with_session(io, slot, |session, turn| session.close(turn, disconnect)),
+        }
+    }
+
+    fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect) {
+        self.parts.node.metrics().client.server_disconnect(disconnect.code);
+        if disconnect.code == Disconnect::CONNECTION_CLOSED.code {
+            return io.drop_connection(slot);
+        }
+        if *disconnect == Disconnect::SLOW {
+            self.counters.slow_consumer();
+            tracing::debug!(slot, "a client reads too slowly");
+            // A close frame in the middle of one that is half written would be garbage.
+            if self.hub.outbox.is_blocked(slot) {
+                return io.drop_connection(slot);
+            }
+            self.hub.outbox.discard(slot);
+        }
+        self.parts.node.metrics().transport.closed(Transport::WebSocket, disconnect.code);
+        io.close(&mut self.hub.outbox, slot, disconnect.code, &disconnect.reason);
+    }
+
+    fn ask(&mut self, io: &mut Io, slot: u32, context: Context, ask: Ask) {
+        let Some(key) = self.hub.get(slot).map(|client| client.key) else {
+            return;
+        };
+        let publishes = matches!(ask, Ask::Publish { .. });
+        match self.parts.node.ask(ask) {
+            Answer::Now(outcome) => {
+                if publishes {
+                    // A publication that this shard delivers comes before the reply to its publisher.
+                    self.receive(io);
+                }
+                self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
+            }
+            Answer::Later(future) => {
+                let post = Arc::clone(&self.parts.post);
+                self.parts.node.tasks().spawn(async move {
+                    let outcome = future.await;
+                    post.send(Mail::Outcome(key, context, outcome));
+                });
+            }
+        }
+    }
+
+    /// Delivers what has come for this shard's channels. What comes meanwhile is delivered in the same turn, so that a
+    /// burst leaves in one write per client.
+    fn receive(&mut self, io: &mut Io) {
+        loop {
+            let mut events = std::mem::take(&mut self.events);
+            self.parts.post.deliveries.drain(&mut events);
+            if events.is_empty() {
+                self.events = events;
+                return;
+            }
+            let mut weight = 0;
+            let mut effects = Vec::new();
+            for event in events.drain(..) {
+                weight += event.weight();
+                let delivered = self.hub.deliver(io.now(), &self.settings, &event, &mut effects);
+                let (kind, frame) = event_labels(&event.kind);
+                self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
+                self.counters.delivered(delivered.messages);
+                self.parts.node.metrics().node.message_received(kind);
+                if self.hub.outbox.is_full() {
+                    io.flush(&mut self.hub.outbox);
+                }
+            }
+            self.pending.extend(effects);
+            self.parts.post.deliveries.release(weight);
+            self.events = events;
+        }
+    }
+
+    fn open_mail(&mut self, io: &mut Io) {
+        let mut mail = Vec::new();
+        self.parts.post.mail.drain(&mut mail);
+        self.parts.post.mail.release(mail.len());
+        for item in mail {
+            match item {
+                Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
+                Mail::Operation(operation, answer) => {
+                    self.operate(io, operation);
+                    self.carry_out(io);
+                    answer.send(()).unwrap_or_default();
+                }
+                Mail::Channels(pattern, answer) => {
+                    let wanted = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+                    answer.send(self.hub.routing().count(wanted)).unwrap_or_default();
+                }
+                Mail::Count(answer) => {
+                    let counts = ShardCounts {
+                        clients: self.hub.len(),
+                        subscriptions: self.hub.routing().subscriptions(),
+                    };
+                    answer.send(counts).unwrap_or_default();
+                }
+                Mail::Settings(settings) => {
+                    self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
+                    self.settings = settings;
+                }
+                Mail::Shutdown(disconnect, patience, answer) => {
+                    let deadline = io.now().at + patience;
+                    self.stopping = Some(Stopping { deadline, answer: Some(answer) });
+                    for slot in self.hub.slots() {
+                        self.with_session(io, slot, |session, turn| session.close(turn, disconnect.clone()));
+                    }
+                    io.drop_unopened();
+                }
+            }
+            self.carry_out(io);
+        }
+    }
+
+    fn late_outcome(&mut self, io: &mut Io, key: ClientKey, context: Context, outcome: Outcome) {
+        if self.hub.is_current(key) {
+            self.with_session(io, key.slot, |session, turn| session.handle_outcome(turn, context, outcome));
+            self.carry_out(io);
+            self.rest(io, key.slot);
+        }
+    }
+
+    fn operate(&mut self, io: &Io, operation: Operation) {
+        match operation {
+            Operation::Subscribe(wanted, channel, request) => {
+                for slot in self.hub.find(&wanted) {
+                    let request = (*request).clone();
+                    self.with_session(io, slot, |session, turn| session.subscribe_by_server(turn, &channel, request));
+                }
+            }
+            Operation::Unsubscribe(wanted, channel) => {
+                for slot in self.hub.find(&wanted) {
+                    self.with_session(io, slot, |session, turn| {
+                        session.unsubscribe_by_server(turn, channel.as_str(), Unsubscribed::BY_SERVER);
+                    });
+                }
+            }
+            Operation::Disconnect(wanted, disconnect, kept) => {
+                for slot in self.hub.find(&wanted) {
+                    self.with_session(io, slot, |session, turn| {
+                        if !kept.contains(&session.client().to_string()) {
+                            session.close(turn, disconnect.clone());
+                        }
+                    });
+                }
+            }
+            Operation::Refresh(wanted, expire_at, info) => {
+                for slot in self.hub.find(&wanted) {
+                    let info = info.clone();
+                    self.with_session(io, slot, |session, turn| session.refresh_by_server(turn, expire_at, info));
+                }
+            }
+        }
+    }
+
+    fn timers(&mut self, io: &mut Io) {
+        let now = io.now();
+        let mut due = Vec::new();
+        self.hub.wheel.expire(now.at, |key| due.push(key));
+        for key in due {
+            if !self.hub.is_current(key) {
+                continue;
+            }
+            self.hub.timer_fired(key);
+            self.with_session(io, key.slot, |session, turn| session.handle_timeout(turn));
+            self.carry_out(io);
+            self.hub.schedule(key.slot, now, &self.settings);
+        }
+    }
+
+    /// After a session has worked: its next timer, and whether it wants more to do.
+    fn rest(&mut self, io: &mut Io, slot: u32) {
+        self.hub.schedule(slot, io.now(), &self.settings);
+        let Some(client) = self.hub.get(slot) else {
+            return;
+        };
+        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+        if client.session.is_saturated(&turn) {
+            io.pause(slot);
+        } else {
+            io.resume(slot);
+        }
+    }
+
+    fn command(&mut self, io: &mut Io, slot: u32, command: Command) {
+        let method = method(&command.request);
+        let started = self.parts.node.clock().elapsed();
+        self.with_session(io, slot, |session, turn| session.handle_command(turn, command));
+        self.carry_out(io);
+        self.counters.command(method, self.parts.node.clock().elapsed().saturating_sub(started));
+    }
+}
+
+const WEBSOCKET: ConnectionKind =
+    ConnectionKind { transport: Transport::WebSocket, has_name: false, has_version: false };
+
+impl Application for Sessions {
+    type Context = Welcome;
+
+    fn admit(&mut self, request: &Request<'_>) -> Admission<Welcome> {
+        let door = self.parts.door.settings();
+        if door.websocket_path.as_deref() != Some(request.path()) {
+            return Admission::Http;
+        }
+        let origin = request.header("origin").filter(|origin| !origin.is_empty());
+        if let Some(origin) = origin {
+            let origin = String::from_utf8_lossy(origin.as_ref()).to_lowercase();
+            if !door.origins.is_match(&origin) {
+                tracing::info!(origin, "a connection from an origin that is not allowed was refused");
+                return Admission::Refuse(403);
+            }
+        }
+        let now = self.parts.node.clock().now().at;
+        if self.parts.door.enter(now).is_err() {
+            self.parts.node.metrics().node.connection_limit_reached();
+            return Admission::Refuse(503);
+        }
+        let query = request.query().unwrap_or_default();
+        let asks = |pair: &str| query.split('&').any(|candidate| candidate == pair);
+        let subprotocol = chosen_protocol(request);
+        let protobuf = subprotocol == Some("centrifuge-protobuf")
+            || asks("format=protobuf")
+            || asks("cf_protocol=protobuf");
+        let trusted_user = door.user_id_header.as_deref().and_then(|name| request.header(name));
+        let context = Welcome {
+            encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },
+            app_pings: !asks("cf_ws_frame_ping_pong=true"),
+            trusted_user: trusted_user.map(|user| UserId::from(String::from_utf8_lossy(user.as_ref()).as_ref())),
+        };
+        Admission::WebSocket { subprotocol, context }
+    }
+
+    fn opened(&mut self, io: &mut Io, key: ClientKey, context: Welcome) {
+        let random = &self.parts.random;
+        let greeting = Greeting {
+            client: ClientId::from_random(random.next_u128()),
+            session: SessionId::from_random(random.next_u128()),
+            encoding: context.encoding,
+            app_pings: context.app_pings,
+            random: random.next_u64(),
+            trusted_user: context.trusted_user,
+        };
+        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+        let session = Session::new(greeting, &turn);
+        self.hub.insert(key, session);
+        self.hub.schedule(key.slot, io.now(), &self.settings);
+    }
+
+    fn message(&mut self, io: &mut Io, slot: u32, _kind: MessageKind, payload: &[u8]) {
+        let Some(encoding) = self.hub.get(slot).map(|client| client.session.encoding()) else {
+            return;
+        };
+        for command in commands(payload, encoding) {
+            match command {
+                Ok(command) => {
+                    self.counters.received(Transport::WebSocket, method(&command.request).into(), 0);
+                    self.command(io, slot, command);
+                }
+                Err(malformed) => {
+                    tracing::debug!(slot, %malformed, "a client sent what is no command");
+                    self.with_session(io, slot, |session, turn| session.handle_malformed(turn));
+                    self.carry_out(io);
+                }
+            }
+        }
+        self.rest(io, slot);
+    }
+
+    fn pong(&mut self, io: &mut Io, slot: u32) {
+        self.with_session(io, slot, |session, turn| session.handle_transport_pong(turn));
+        self.carry_out(io);
+        self.rest(io, slot);
+    }
+
+    fn ended(&mut self, io: &mut Io, slot: u32) {
+        self.with_session(io, slot, |session, turn| session.handle_closed(turn));
+        self.carry_out(io);
+    }
+
+    fn gone(&mut self, slot: u32) {
+        match self.hub.remove(slot) {
+            Some(client) => {
+                self.parts.door.leave();
+                if client.session.was_connected() {
+                    self.counters.connection_closed(WEBSOCKET);
+                }
+            }
+            None => self.hub.outbox.close(slot),
+        }
+    }
+
+    fn turn(&mut self, io: &mut Io) {
+        self.open_mail(io);
+        self.timers(io);
+        self.receive(io);
+        self.carry_out(io);
+        if io.now().at.since(self.counters_flushed) >= COUNTERS_EVERY {
+            self.counters_flushed = io.now().at;
+            self.counters.written(io.take_written());
+            let metrics = self.parts.node.metrics();
+            self.counters.flush(metrics);
+            metrics.own.publications_dropped(self.parts.post.take_dropped());
+            metrics.own.set_mailbox_bytes(self.parts.shard, self.parts.post.deliveries.bytes());
+        }
+    }
+
+    fn idle(&self, now: Now) -> Option<Duration> {
+        let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
+        if waiting { Some(Duration::ZERO) } else { self.hub.wheel.idle(now.at) }
+    }
+
+    fn outbox(&mut self) -> &mut Outbox {
+        &mut self.hub.outbox
+    }
+}
+
+/// The first of the client's subprotocols that is one of ours.
+fn chosen_protocol(request: &Request<'_>) -> Option<&'static str> {
+    request.items("sec-websocket-protocol").find_map(|asked| PROTOCOLS.into_iter().find(|known| *known == asked))
+}

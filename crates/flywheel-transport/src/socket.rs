@@ -1,0 +1,56 @@
+use flywheel_hub::ClientKey;
+use flywheel_model::Timestamp;
+use flywheel_websocket::{Closing, Decoder, Head};
+use mio::net::TcpStream;
+
+/// One connection of a reactor.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub stream: TcpStream,
+    pub key: ClientKey,
+    pub stage: Stage,
+    /// Whether the application wants no more messages for now.
+    pub paused: bool,
+    /// Whether epoll tells when it can be written to.
+    pub watches_writing: bool,
+    /// Since when it takes no bytes although there are some.
+    pub blocked_since: Option<Timestamp>,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The first request is awaited; what has come of it.
+    Handshake(Option<Box<Handshake>>),
+    /// Frames flow.
+    Open(Open),
+    /// Everything is said; the peer's end of the connection is awaited, and what it sends is thrown away.
+    Lingering,
+}
+
+/// An incomplete first request.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub head: Head,
+    pub bytes: Vec<u8>,
+}
+
+/// A WebSocket.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub decoder: Decoder,
+    pub closing: Closing,
+    /// Whether the application has been told that it is over.
+    pub ended: bool,
+    /// Whether it lingers once everything is written.
+    pub last_words: bool,
+}
+
+impl Socket {
+    pub(crate) fn open(&mut self) -> Option<&mut Open> {
+        match &mut self.stage {
+            Stage::Open(open) => Some(open),
+            Stage::Handshake(_) | Stage::Lingering => None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The built-in page in a real browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use flywheel_testkit::{Http, free_port, run_checks, sdk_folder, wait_until, workspace_folder};
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The first of these programs that is installed.
+fn installed(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    names
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
+        .find(|program| program.exists())
+}
+
+#[test]
+fn a_message_typed_into_the_page_appears_in_its_list() {
+    let chromium = installed(&["chromium", "chromium-browser", "google-chrome"]);
+    assert!(
+        chromium.is_some(),
+        "a browser is missing: install the package `chromium`, then run `cargo xtask setup`"
+    );
+    let node = installed(&["node"]);
+    assert!(node.is_some(), "Node.js is missing: install version 20 or later, then run `cargo xtask setup`");
+    let (chromium, node) = (chromium.unwrap(), node.unwrap());
+
+    let scratch = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let log = fs::File::create(scratch.path().join("log")).unwrap();
+    let server = Command::new(env!("CARGO_BIN_EXE_flywheel"))
+        .args(["serve", "--dev", "--http_server.port", &port.to_string()])
+        .current_dir(scratch.path())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let _server = Running(server);
+    let http = Http::new(([127, 0, 0, 1], port).into());
+    let up = wait_until(Duration::from_secs(20), || {
+        http.request("GET", "/", &[], b"").is_ok_and(|response| response.status == 200)
+    });
+    assert!(up, "{}", fs::read_to_string(scratch.path().join("log")).unwrap());
+
+    let pictures = workspace_folder().join("target/browser");
+    fs::create_dir_all(&pictures).unwrap();
+    let screenshot = pictures.join("demo.png");
+    let folder = sdk_folder("js");
+    let arguments = [
+        "browser.mjs".to_owned(),
+        format!("url=http://127.0.0.1:{port}/"),
+        format!("chromium={}", chromium.display()),
+        format!("screenshot={}", screenshot.display()),
+        format!("profile={}", scratch.path().join("profile").display()),
+    ];
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let needs = Path::new(&folder).join("node_modules/ws/package.json");
+    run_checks(&node, &arguments, &folder, &needs, Duration::from_mins(3)).assert_all(&[
+        "connected",
+        "message-arrived",
+        "text-is-not-markup",
+        "latency-shown",
+        "box-emptied",
+        "clients-counted",
+        "curl-line",
+        "reconnected",
+        "history-after-reload",
+        "publishes-after-reload",
+        "no-script-errors",
+        "no-foreign-requests",
+    ]);
+    assert!(fs::metadata(&screenshot).unwrap().len() > 5_000, "the picture is empty");
+}

@@ -1,0 +1,69 @@
+//! The Autobahn cases against the frame layer's echo server.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::shell::{self, Stopwatch, Tree};
+use crate::suite;
+use crate::tally::Tally;
+
+const RUNNER: &str = "../shared/tools/autobahn/run.sh";
+/// All cases but those of a compression that the echo server does not offer.
+const CASES: [&str; 9] = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"];
+const PASSED: u64 = 301;
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A child that does not outlive this value.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already, which is what is wanted.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Runs the cases when the runner lies beside the checkout; counts nothing when it does not.
+pub(crate) fn run(tree: &Tree) -> Result<Tally> {
+    let runner = tree.path(RUNNER);
+    if !runner.is_file() {
+        println!("not run: the runner is not at {RUNNER}");
+        return Ok(Tally::default());
+    }
+    shell::run(&mut tree.cargo("build --package flywheel-transport --example ws_echo"))?;
+    let port = free_port()?;
+    let mut echo = Command::new(tree.target()?.join("debug/examples/ws_echo"));
+    echo.args(["--port", &port.to_string()]).stdin(Stdio::null());
+    let mut server = Killed(echo.spawn().context("starting ws_echo")?);
+    await_port(&mut server, port)?;
+    let mut cases = Command::new(runner);
+    cases
+        .arg(format!("ws://127.0.0.1:{port}/"))
+        .args(CASES)
+        .env("AUTOBAHN_WORK", tree.path("target/autobahn"));
+    let mut tally = suite::count(&mut cases)?;
+    if tally.passed != PASSED && tally.failed == 0 {
+        println!("{tally}, instead of {PASSED} passed: a case was not run");
+        tally += Tally::of(false);
+    }
+    Ok(tally)
+}
+
+fn await_port(server: &mut Killed, port: u16) -> Result<()> {
+    let watch = Stopwatch::start();
+    while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {
+        ensure!(server.0.try_wait()?.is_none(), "ws_echo ended");
+        ensure!(watch.elapsed() < START_LIMIT, "ws_echo does not listen on port {port}");
+        thread::sleep(Duration::from_millis(25));
+    }
+    Ok(())
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
