@@ -91,14 +91,14 @@ impl Hub {
         }
     }
 
-    /// Adds the client in a slot that has none.
+    /// Adds the client in a slot that has none. Its queue in the [`outbox`](Self::outbox) is open already: the answer to
+    /// its handshake may be in it.
     pub fn insert(&mut self, key: ClientKey, session: Session) {
         let index = key.slot as usize;
         if self.clients.len() <= index {
             self.clients.resize_with(index + 1, || None);
         }
         let form = WireForm { encoding: session.encoding() };
-        self.outbox.open(key.slot);
         let client = Client {
             session,
             key,

@@ -155,26 +155,33 @@ impl Server {
     /// Signals cannot be listened for.
     pub fn run(mut self) -> anyhow::Result<Exit> {
         let handle = self.runtime.handle().clone();
-        handle.block_on(async {
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut hangup = signal(SignalKind::hangup())?;
-            let mut watch = tokio::time::interval(Duration::from_millis(500));
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => break,
-                    _ = terminate.recv() => break,
-                    _ = hangup.recv() => self.reload(),
-                    _ = watch.tick() => {
-                        if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
-                            tracing::error!("a shard has ended; a node without one of its shards is of no use");
-                            return Ok(Exit::Forced);
-                        }
+        let exit = handle.block_on(async {
+            let told = self.serve().await?;
+            anyhow::Ok(if told { self.stop().await } else { Exit::Forced })
+        })?;
+        self.runtime.shutdown_background();
+        Ok(exit)
+    }
+
+    /// Serves until it is told to stop; answers `false` when it cannot serve any more.
+    async fn serve(&mut self) -> anyhow::Result<bool> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut watch = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return Ok(true),
+                _ = terminate.recv() => return Ok(true),
+                _ = hangup.recv() => self.reload(),
+                _ = watch.tick() => {
+                    if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
+                        tracing::error!("a shard has ended; a node without one of its shards is of no use");
+                        return Ok(false);
                     }
                 }
             }
-            Ok(self.stop().await)
-        })
+        }
     }
 
     /// Reads the configuration again; takes over what can be, or nothing.
@@ -212,7 +219,7 @@ impl Server {
     }
 
     /// Finishes calls in flight, closes clients, waits for all tasks; at most for `shutdown.timeout`.
-    async fn stop(self) -> Exit {
+    async fn stop(&self) -> Exit {
         let timeout = self.config.shutdown.timeout;
         tracing::info!("shutting down");
         let finish = async {

@@ -29,9 +29,7 @@ impl Application for Echo {
         Admission::WebSocket { subprotocol: None, context: () }
     }
 
-    fn opened(&mut self, _io: &mut Io, key: ClientKey, (): ()) {
-        self.0.open(key.slot);
-    }
+    fn opened(&mut self, _io: &mut Io, _key: ClientKey, (): ()) {}
 
     fn message(&mut self, io: &mut Io, slot: u32, kind: MessageKind, payload: &[u8]) {
         let opcode = match kind {

@@ -51,6 +51,7 @@ pub trait Application {
     /// How long the reactor may sleep; `None` as long as nothing comes.
     fn idle(&self, now: Now) -> Option<Duration>;
 
-    /// Where bytes for the clients are queued.
+    /// Where bytes for the clients are queued. The reactor opens a connection's queue; the application closes it when
+    /// the connection is [`gone`](Self::gone).
     fn outbox(&mut self) -> &mut Outbox;
 }

@@ -8,7 +8,7 @@ use flywheel_websocket::{CloseCode, Closing, write_ping};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
-use crate::socket::{Socket, Stage};
+use crate::socket::{Afterwards, Socket, Stage};
 
 /// A place for a connection.
 #[derive(Debug, Default)]
@@ -171,12 +171,12 @@ impl Io {
             Err(_) => self.dead.push(slot),
             Ok(Flushed::All) => {
                 socket.blocked_since = None;
-                let finished = socket.open().is_some_and(|open| open.last_words);
-                let watches = socket.watches_writing;
-                if finished {
-                    self.linger(slot);
-                } else if watches {
-                    self.watch(slot, false);
+                let afterwards = socket.open().map_or(Afterwards::Stay, |open| open.afterwards);
+                match afterwards {
+                    Afterwards::Close => self.dead.push(slot),
+                    Afterwards::Linger => self.linger(slot),
+                    Afterwards::Stay if socket.watches_writing => self.watch(slot, false),
+                    Afterwards::Stay => {}
                 }
             }
             Ok(Flushed::Blocked) => {

@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::application::{Admission, Application};
 use crate::handshake::write_status;
 use crate::io::{Alarm, Io};
-use crate::socket::{Handshake, Open, Stage};
+use crate::socket::{Afterwards, Handshake, Open, Stage};
 
 /// A connection whose first request is ordinary HTTP, and the bytes that were read from it.
 #[derive(Debug)]
@@ -342,7 +342,7 @@ impl<A: Application> Reactor<A> {
                     decoder: Decoder::new(self.settings.rules),
                     closing: Closing::Open,
                     ended: false,
-                    last_words: false,
+                    afterwards: Afterwards::Stay,
                 });
                 let key = socket.key;
                 self.app.opened(&mut self.io, key, context);
@@ -376,7 +376,7 @@ impl<A: Application> Reactor<A> {
                 decoder: Decoder::new(self.settings.rules),
                 closing: Closing::Done,
                 ended: true,
-                last_words: true,
+                afterwards: Afterwards::Linger,
             });
             if let Some(open) = socket.open() {
                 open.decoder.close();
@@ -412,7 +412,7 @@ impl<A: Application> Reactor<A> {
                         break;
                     };
                     let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
-                    open.last_words = true;
+                    open.afterwards = Afterwards::Linger;
                     if outbox.push(slot, span).is_err() {
                         self.io.dead.push(slot);
                     }
@@ -441,9 +441,11 @@ impl<A: Application> Reactor<A> {
                 Event::Pong(_) => self.app.pong(&mut self.io, slot),
                 Event::Close { code, .. } => {
                     let outbox = self.app.outbox();
+                    let answers = open.closing.may_send();
                     let span = outbox.append(|arena| open.closing.handle_close(arena, code));
-                    open.last_words = true;
-                    if outbox.push(slot, span).is_err() {
+                    open.afterwards = Afterwards::Close;
+                    // Without anything left to write there is no flush that would close it.
+                    if !answers && outbox.queued(slot) == 0 || outbox.push(slot, span).is_err() {
                         self.io.dead.push(slot);
                     }
                     self.end(slot);

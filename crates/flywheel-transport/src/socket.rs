@@ -42,8 +42,19 @@ pub(crate) struct Open {
     pub closing: Closing,
     /// Whether the application has been told that it is over.
     pub ended: bool,
-    /// Whether it lingers once everything is written.
-    pub last_words: bool,
+    /// What happens once everything is written.
+    pub afterwards: Afterwards,
+}
+
+/// What happens to a connection once everything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// It goes on.
+    Stay,
+    /// Both sides have said goodbye: it is closed.
+    Close,
+    /// The peer may still be sending: see [`Io::linger`](crate::Io).
+    Linger,
 }
 
 impl Socket {
