@@ -8,6 +8,7 @@
 //! An implementation proves itself with the suite in [`conformance`] (feature `conformance`).
 
 mod answer;
+mod backend;
 mod contract;
 mod error;
 mod memory;
@@ -16,6 +17,10 @@ mod memory;
 pub mod conformance;
 
 pub use answer::Answer;
-pub use contract::{Broker, Presence, PresenceStats, Published, PublishOptions, Sink};
+pub use backend::{
+    Backend, BackendError, ConnectCall, NoBackend, PublishCall, PublishGrant, RpcCall, SubRefreshCall,
+    SubscribeCall,
+};
+pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
 pub use error::EngineError;
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::conformance::{Harness, Recorder, run};
-use flywheel_engine::{Answer, Broker, MemoryEngine, MemoryLimits, Presence, Published, PublishOptions};
+use flywheel_engine::{Answer, Broker, MemoryEngine, MemoryLimits, Presence, PublishOptions, Published};
 use flywheel_model::{Channel, ClientInfo, Now, Payload, Publication, UserId};
 use flywheel_runtime::{Clock, Random};
 use flywheel_stream::{HistoryQuery, Retention};
@@ -79,7 +79,10 @@ fn threads_that_publish_into_one_channel_agree_on_one_order() {
                 for _ in 0..2_000 {
                     let options = PublishOptions { history: Some(KEEP), ..PublishOptions::default() };
                     let data = Publication::of(Payload::from("1"));
-                    assert!(matches!(engine.publish(&Channel::from("race"), data, options), Answer::Now(Ok(_))));
+                    assert!(matches!(
+                        engine.publish(&Channel::from("race"), data, options),
+                        Answer::Now(Ok(_))
+                    ));
                 }
             })
         })
@@ -94,10 +97,18 @@ fn the_books_are_balanced_when_everything_has_expired() {
     let memory = InMemory::new(1 << 30);
     for number in 0..200 {
         append(&memory, &format!("channel{number}"), 100).unwrap();
-        let info = ClientInfo { user: UserId::from("1"), client: number.to_string(), conn_info: None, chan_info: None };
+        let info = ClientInfo {
+            user: UserId::from("1"),
+            client: number.to_string(),
+            conn_info: None,
+            chan_info: None,
+        };
         memory.wait(memory.engine.add(&Channel::from("channel1"), info)).unwrap();
-        let options = PublishOptions { idempotency_key: Some(number.to_string()), ..PublishOptions::default() };
-        memory.wait(memory.engine.publish(&Channel::from("x"), Publication::of(Payload::from("1")), options)).unwrap();
+        let options =
+            PublishOptions { idempotency_key: Some(number.to_string()), ..PublishOptions::default() };
+        memory
+            .wait(memory.engine.publish(&Channel::from("x"), Publication::of(Payload::from("1")), options))
+            .unwrap();
     }
     let usage = memory.engine.memory_use();
     assert_eq!((usage.streams, usage.present), (200, 200));

@@ -174,6 +174,26 @@ labels! {
 }
 
 labels! {
+    /// How a backend is called.
+    ProxyProtocol {
+        Http => "http",
+        Grpc => "grpc",
+    }
+}
+
+labels! {
+    /// What a backend is asked about.
+    ProxyEvent {
+        Connect => "connect",
+        Refresh => "refresh",
+        Subscribe => "subscribe",
+        Publish => "publish",
+        Rpc => "rpc",
+        SubRefresh => "sub_refresh",
+    }
+}
+
+labels! {
     /// What became of a request to read the configuration again.
     ReloadOutcome {
         Applied => "applied",

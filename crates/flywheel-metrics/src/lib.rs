@@ -22,6 +22,7 @@ mod metrics;
 mod node;
 mod own;
 mod process;
+mod proxy;
 mod reference;
 mod shard;
 mod transport;
@@ -29,12 +30,14 @@ mod transport;
 pub use api::{ApiFailure, ApiMetrics};
 pub use client::{ClientMetrics, ConnectionKind};
 pub use labels::{
-    Action, ApiMethod, ApiProtocol, FrameType, MessageType, Method, ReloadOutcome, SuppressReason, Transport,
+    Action, ApiMethod, ApiProtocol, FrameType, MessageType, Method, ProxyEvent, ProxyProtocol, ReloadOutcome,
+    SuppressReason, Transport,
 };
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use node::NodeMetrics;
 pub use own::OwnMetrics;
 pub use process::{ProcessMetrics, ProcessReading};
+pub use proxy::{ProxyCalls, ProxyMetrics};
 pub use reference::reference_markdown;
 pub use shard::ShardCounters;
 pub use transport::TransportMetrics;

@@ -8,6 +8,7 @@ use crate::declare::{Declaration, Declare};
 use crate::node::NodeMetrics;
 use crate::own::OwnMetrics;
 use crate::process::ProcessMetrics;
+use crate::proxy::ProxyMetrics;
 use crate::transport::TransportMetrics;
 
 /// The media type of [`Metrics::render`].
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub transport: TransportMetrics,
     /// Of the server API.
     pub api: ApiMetrics,
+    /// Of calls to backends.
+    pub proxy: ProxyMetrics,
     /// Of our own making.
     pub own: OwnMetrics,
     /// Of the process.
@@ -40,6 +43,7 @@ impl Metrics {
             client: ClientMetrics::new(&mut declare),
             transport: TransportMetrics::new(&mut declare),
             api: ApiMetrics::new(&mut declare),
+            proxy: ProxyMetrics::new(&mut declare),
             own: OwnMetrics::new(&mut declare),
             process: ProcessMetrics::new(&mut declare),
             registry: declare.registry,

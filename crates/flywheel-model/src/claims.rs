@@ -66,3 +66,23 @@ pub struct OptionOverrides {
     /// Replaces `force_positioning`.
     pub force_positioning: Option<bool>,
 }
+
+/// What a backend says of a connection or subscription whose time is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewal {
+    /// It ends.
+    Expired,
+    /// It goes on.
+    Renewed(Box<Renewed>),
+}
+
+/// With what a connection or subscription goes on. `None` keeps what was, except for the expiry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// When to ask again. `None` is never for a subscription, and the end of a connection.
+    pub expire_at: Option<UnixSeconds>,
+    /// New `conn_info` or `chan_info`.
+    pub info: Option<Payload>,
+    /// New meta of the connection.
+    pub meta: Option<Bytes>,
+}

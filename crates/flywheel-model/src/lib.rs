@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a file, a socket or randomness. Every other crate may import this one.
 
+mod caller;
 mod channel;
 mod claims;
 mod client;
@@ -10,8 +11,9 @@ mod publication;
 mod rules;
 mod time;
 
+pub use caller::{Caller, CallerHeaders};
 pub use channel::{Channel, UserId};
-pub use claims::{ConnectClaims, OptionOverrides, SubscribeGrant, SubscriptionClaims};
+pub use claims::{ConnectClaims, OptionOverrides, Renewal, Renewed, SubscribeGrant, SubscriptionClaims};
 pub use client::{ClientId, ClientInfo, SessionId};
 pub use payload::Payload;
 pub use publication::{ChannelEvent, ChannelEventKind, Epoch, Publication, StreamPosition, Tags};

@@ -1,4 +1,4 @@
-//! Messages of the client protocol and of the server API, their JSON and Protobuf forms, and the code tables.
+//! Messages of the client protocol, the server API and the proxy protocol, their JSON and Protobuf forms, and the code tables.
 //!
 //! A message is a plain struct. Its Protobuf form comes from `prost`; its JSON form from one line that lists the members
 //! in their order on the wire (see [`json`]). Commands are decoded into [`client::Request`], replies and pushes are
@@ -8,5 +8,6 @@ pub mod api;
 pub mod client;
 mod code;
 pub mod json;
+pub mod proxy;
 
 pub use code::{Disconnect, ErrorCode, Unsubscribed};

@@ -23,12 +23,23 @@ fn weight(key: &str) -> usize {
 
 impl Idempotency {
     /// The position of the publication made under `key`, if one was.
-    pub(super) fn find(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<Option<StreamPosition>> {
+    pub(super) fn find(
+        &mut self,
+        now: Timestamp,
+        channel: &Channel,
+        key: &str,
+    ) -> Option<Option<StreamPosition>> {
         self.expire(now);
         self.made.get(&(channel.clone(), Arc::from(key))).cloned()
     }
 
-    pub(super) fn remember(&mut self, now: Timestamp, channel: &Channel, key: &str, position: Option<StreamPosition>) {
+    pub(super) fn remember(
+        &mut self,
+        now: Timestamp,
+        channel: &Channel,
+        key: &str,
+        position: Option<StreamPosition>,
+    ) {
         let entry = (channel.clone(), Arc::from(key));
         self.weight += weight(key);
         self.expiry.push_back((now + WINDOW, entry.clone()));

@@ -14,7 +14,7 @@ use flywheel_runtime::{Clock, Random};
 use flywheel_stream::{Append, History, HistoryQuery, Stream};
 use parking_lot::Mutex;
 
-use crate::{Answer, Broker, EngineError, Presence, PresenceStats, Published, PublishOptions, Sink};
+use crate::{Answer, Broker, EngineError, Presence, PresenceStats, PublishOptions, Published, Sink};
 use shelf::Shelf;
 
 /// Bounds of a memory engine.

@@ -64,7 +64,12 @@ impl Shelf {
         }
     }
 
-    pub(super) fn made_before(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<Option<StreamPosition>> {
+    pub(super) fn made_before(
+        &mut self,
+        now: Timestamp,
+        channel: &Channel,
+        key: &str,
+    ) -> Option<Option<StreamPosition>> {
         self.idempotency.find(now, channel, key)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     Action, ApiFailure, ApiMethod, ApiProtocol, ConnectionKind, FrameType, MessageType, Method,
-    ProcessReading, ReloadOutcome, ShardCounters, SuppressReason, Transport,
+    ProcessReading, ProxyEvent, ProxyProtocol, ReloadOutcome, ShardCounters, SuppressReason, Transport,
 };
 
 const KIND: ConnectionKind =
@@ -53,6 +53,9 @@ centrifugo_client_subscriptions_inflight
 centrifugo_node_action_count
 centrifugo_node_broadcast_duration_seconds
 centrifugo_node_tags_filter_dropped_publications
+centrifugo_proxy_duration_seconds_histogram
+centrifugo_proxy_errors
+centrifugo_proxy_inflight_requests
 centrifugo_transport_messages_received
 centrifugo_transport_messages_received_size
 centrifugo_transport_messages_sent
@@ -91,6 +94,11 @@ fn eventful() -> Metrics {
     metrics.api.answered(ApiProtocol::Http, ApiMethod::Publish, Duration::from_millis(3));
     metrics.api.failed(ApiProtocol::Grpc, ApiMethod::Rpc, ApiFailure::Code(107));
     metrics.api.failed(ApiProtocol::Http, ApiMethod::Batch, ApiFailure::Unmarshal);
+    let calls = metrics.proxy.calls(ProxyProtocol::Http, ProxyEvent::SubRefresh, "billing");
+    calls.begun();
+    calls.begun();
+    calls.failed();
+    calls.ended(Duration::from_millis(5));
     metrics.own.set_mailbox_bytes(1, 77);
     metrics.own.publications_dropped(6);
     metrics.own.reloaded(ReloadOutcome::Refused);
@@ -177,6 +185,9 @@ centrifugo_transport_outgoing_close_count{code="3008",transport="sse"} 1
 centrifugo_api_command_duration_seconds_histogram_count{method="publish",protocol="http"} 1
 centrifugo_api_command_errors_total{error="107",method="rpc",protocol="grpc"} 1
 centrifugo_api_command_errors_total{error="unmarshal",method="batch",protocol="http"} 1
+centrifugo_proxy_inflight_requests{name="billing",protocol="http",type="sub_refresh"} 1
+centrifugo_proxy_errors{name="billing",protocol="http",type="sub_refresh"} 1
+centrifugo_proxy_duration_seconds_histogram_count{name="billing",protocol="http",type="sub_refresh"} 1
 flywheel_shard_mailbox_bytes{shard="1"} 77
 flywheel_shard_mailbox_dropped_publications_total 6
 flywheel_config_reloads_total{outcome="refused"} 1
