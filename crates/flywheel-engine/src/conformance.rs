@@ -73,8 +73,8 @@ impl Recorder {
     }
 }
 
-const META_TTL: Duration = Duration::from_secs(600);
-const KEEP: Retention = Retention { size: 3, ttl: Duration::from_secs(60), meta_ttl: META_TTL };
+const META_TTL: Duration = Duration::from_mins(10);
+const KEEP: Retention = Retention { size: 3, ttl: Duration::from_mins(1), meta_ttl: META_TTL };
 
 /// Runs every check.
 pub fn run<H: Harness>(harness: &H) {
@@ -165,11 +165,15 @@ impl<H: Harness> Suite<'_, H> {
     }
 
     fn history_is_read_as_the_protocol_says(&self) {
+        type Case<'a> = (Option<usize>, Option<StreamPosition>, bool, &'a [u64]);
         let channel = Channel::from("conformance:read");
-        let epoch =
-            (1..=3).map(|number| self.append(&channel, &number.to_string())).last().unwrap_or_default().epoch;
+        let epoch = (1..=3)
+            .map(|number| self.append(&channel, &number.to_string()))
+            .next_back()
+            .unwrap_or_default()
+            .epoch;
         let since = |offset| Some(StreamPosition { offset, epoch: epoch.clone() });
-        let cases: [(Option<usize>, Option<StreamPosition>, bool, &[u64]); 8] = [
+        let cases: [Case<'_>; 8] = [
             (Some(0), None, false, &[]),
             (Some(2), None, false, &[1, 2]),
             (Some(2), None, true, &[3, 2]),
@@ -330,7 +334,9 @@ impl<H: Harness> Suite<'_, H> {
                 self.harness.broker().publish(&channel, text(&number.to_string()), options)
             })
             .collect();
-        answers.into_iter().for_each(|answer| assert!(self.harness.wait(answer).is_ok()));
+        for answer in answers {
+            assert!(self.harness.wait(answer).is_ok());
+        }
         let history = self.read(&channel, HistoryQuery::default()).unwrap_or_default();
         let kept: Vec<_> = history
             .publications

@@ -18,8 +18,7 @@ pub mod conformance;
 
 pub use answer::Answer;
 pub use backend::{
-    Backend, BackendError, ConnectCall, NoBackend, PublishCall, PublishGrant, RpcCall, SubRefreshCall,
-    SubscribeCall,
+    Backend, BackendError, ConnectCall, NoBackend, PublishCall, PublishGrant, RpcCall, SubRefreshCall, SubscribeCall,
 };
 pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
 pub use error::EngineError;

@@ -41,7 +41,7 @@ impl Harness for InMemory {
     fn wait<T: Send + 'static>(&self, answer: Answer<T>) -> T {
         match answer {
             Answer::Now(value) => value,
-            Answer::Later(_) => panic!("memory answers at once"),
+            Answer::Later(_) => unreachable!("memory answers at once"),
         }
     }
 
@@ -56,7 +56,7 @@ impl Harness for InMemory {
 }
 
 const KEEP: Retention =
-    Retention { size: 100, ttl: Duration::from_secs(60), meta_ttl: Duration::from_secs(600) };
+    Retention { size: 100, ttl: Duration::from_mins(1), meta_ttl: Duration::from_mins(10) };
 
 fn append(memory: &InMemory, channel: &str, bytes: usize) -> Result<Published, flywheel_engine::EngineError> {
     let data = Payload::from_json("1".repeat(bytes).into());
@@ -87,7 +87,9 @@ fn threads_that_publish_into_one_channel_agree_on_one_order() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let expected: Vec<_> = (1..=8_000).map(|offset| format!("1@{offset}")).collect();
     assert_eq!(memory.sink.events(&Channel::from("race")), expected);
 }

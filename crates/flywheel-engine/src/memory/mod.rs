@@ -31,7 +31,7 @@ pub struct MemoryLimits {
 impl Default for MemoryLimits {
     /// One gibibyte; presence as in the reference.
     fn default() -> Self {
-        Self { bytes: 1 << 30, presence_ttl: Duration::from_secs(60) }
+        Self { bytes: 1 << 30, presence_ttl: Duration::from_mins(1) }
     }
 }
 
@@ -134,9 +134,9 @@ impl MemoryEngine {
     ) -> Result<Published, EngineError> {
         let now = self.clock.now().at;
         if let Some(key) = &options.idempotency_key
-            && let Some(position) = shelf.made_before(now, channel, key)
+            && let Some(made) = shelf.made_before(now, channel, key)
         {
-            return Ok(Published::Repeated(position));
+            return Ok(Published::Repeated(made.position));
         }
         let published = match options.history {
             None => {
