@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flywheel_model::{
     Channel, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ClientInfo, ConnectClaims, DataFormat, Epoch,
-    Now, Payload, Publication, RecoveryMode, SessionId, StreamPosition, SubscribeGrant, SubscriptionClaims, Timestamp,
+    Now, Payload, Publication, RecoveryMode, Renewal, SessionId, StreamPosition, SubscribeGrant, SubscriptionClaims, Timestamp,
     UnixSeconds,
 };
 use flywheel_protocol::client::{Encoding, PresenceStatsResult, ServerMessage, commands};
@@ -108,6 +108,8 @@ impl<'s> World<'s> {
             client: ClientId::from_random(1),
             session: SessionId::from_random(2),
             encoding,
+            transport: "websocket",
+            headers: None,
             app_pings: true,
             random: 0,
             trusted_user: None,
@@ -195,6 +197,10 @@ impl<'s> World<'s> {
                 3 => Err(Failure::ExpiredToken),
                 _ => Err(Failure::InvalidToken),
             }),
+            Ask::Connect(_) => Outcome::Vouched(Ok(None)),
+            Ask::Renew(_) | Ask::RenewSubscription(..) => Outcome::Renewed(Ok(Renewal::Expired)),
+            Ask::Authorize { .. } => Outcome::Authorized(Ok(Box::default())),
+            Ask::Rpc { data, .. } => Outcome::Rpc(Ok(data.clone())),
             Ask::Admit(_) => {
                 self.admitted += 1;
                 Outcome::Admitted(Ok(()))
@@ -214,7 +220,7 @@ impl<'s> World<'s> {
                 let read = plan.history.as_ref().map(|query| self.stream(&plan.channel).read(now, query));
                 Outcome::Subscribed(read.transpose().map_err(|_| ErrorCode::UNRECOVERABLE_POSITION.into()))
             }
-            Ask::Publish { channel, data, info } => {
+            Ask::Publish { channel, data, info, .. } => {
                 self.publish(channel, data.clone(), Some(info.clone()));
                 Outcome::Done(Ok(StreamPosition::default()))
             }

@@ -3,11 +3,15 @@
 mod channel;
 mod client;
 mod endpoints;
+mod proxies;
 mod server;
 
 use serde_json::Value;
 
 pub use client::{Client, PersonalChannel, TokenConfig};
+pub(crate) use proxies::is_http;
+pub use proxies::{Proxies, Proxy, StatusMeaning, StatusTransform};
+
 pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
 pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
 
@@ -36,6 +40,8 @@ pub struct Config {
     pub channel: flywheel_model::ChannelRules,
     /// Remote procedure calls.
     pub rpc: Rpc,
+    /// What the application's backend is asked.
+    pub proxies: Proxies,
     /// The server API over HTTP.
     pub http_api: HttpApi,
     /// The WebSocket transport.
@@ -84,6 +90,7 @@ impl Config {
             client: Client::read(&tree.section("client")),
             channel: channel::read(&tree.section("channel")),
             rpc: Rpc::read(&tree.section("rpc")),
+            proxies: Proxies::read(&tree),
             http_api: HttpApi::read(&tree.section("http_api")),
             websocket: WebSocket::read(&tree.section("websocket")),
             prometheus: Endpoint::read(&tree.section("prometheus")),

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -70,6 +71,11 @@ impl<'a> View<'a> {
     pub(crate) fn texts(&self, name: &str) -> Vec<&'a str> {
         let texts = self.get(name).as_array().map_or(&[][..], Vec::as_slice);
         texts.iter().filter_map(Value::as_str).collect()
+    }
+
+    pub(crate) fn text_map(&self, name: &str) -> BTreeMap<String, String> {
+        let entries = self.get(name).as_object().into_iter().flatten();
+        entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
     }
 
     pub(crate) fn nanoseconds(&self, name: &str) -> i64 {

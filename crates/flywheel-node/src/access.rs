@@ -3,6 +3,8 @@ use flywheel_model::{ConnectClaims, SubscriptionClaims, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_session::Failure;
 
+use crate::Backends;
+
 /// Who may connect, and whose tokens are believed. Replaced as a whole by a reload.
 #[derive(Debug)]
 pub struct Access {
@@ -18,6 +20,8 @@ pub struct Access {
     pub insecure: bool,
     /// Connections per user; `None` means no limit. Config key `client.user_connection_limit`.
     pub user_connection_limit: Option<usize>,
+    /// Who decides what is left to the application.
+    pub backends: Backends,
 }
 
 impl Access {

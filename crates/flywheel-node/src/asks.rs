@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flywheel_engine::{Answer, EngineError, PublishOptions};
+use flywheel_engine::{Answer, EngineError, PublishGrant, PublishOptions};
 use flywheel_metrics::Action;
 use flywheel_model::{Channel, ClientInfo, Payload, Publication, StreamPosition};
 use flywheel_protocol::client::PresenceStatsResult;
@@ -27,6 +27,18 @@ impl Node {
                 let claims = self.access().verify_subscription(&token, self.clock().now().unix());
                 Answer::Now(Outcome::Verified(claims.map(Box::new)))
             }
+            Ask::Connect(question) => return self.backend_connect(*question),
+            Ask::Renew(caller) => return self.backend_renew(*caller),
+            Ask::RenewSubscription(caller, channel) => {
+                return self.backend_renew_subscription(*caller, channel);
+            }
+            Ask::Authorize { caller, channel, data } => {
+                return self.backend_authorize(*caller, channel, data);
+            }
+            Ask::Rpc { caller, method, data } => return self.backend_rpc(*caller, method, data),
+            Ask::Publish { channel, data, info, caller: Some(caller) } => {
+                return self.backend_publish(*caller, channel, data, info);
+            }
             Ask::Admit(user) => {
                 let admitted = self.users.admit(&user, self.access().user_connection_limit);
                 let outcome =
@@ -34,8 +46,8 @@ impl Node {
                 Answer::Now(Outcome::Admitted(outcome))
             }
             Ask::Subscribe(plan) => self.subscribe(*plan).map(Outcome::Subscribed),
-            Ask::Publish { channel, data, info } => {
-                self.publish_for_client(&channel, data, info).map(Outcome::Done)
+            Ask::Publish { channel, data, info, caller: None } => {
+                self.publish_for_client(&channel, data, info, PublishGrant::default()).map(Outcome::Done)
             }
             Ask::Presence(channel) => self.presence_for_client(&channel),
             Ask::PresenceStats(channel) => self.presence_stats_for_client(&channel),
@@ -43,12 +55,7 @@ impl Node {
                 .read_history(&channel, query)
                 .map(|history| Outcome::History(history.map_err(for_client))),
         };
-        match answer {
-            Answer::Now(outcome) => Answer::Now(outcome),
-            Answer::Later(future) => {
-                Answer::later(async move { tokio::time::timeout(DEADLINE, future).await.unwrap_or(failed) })
-            }
-        }
+        within_deadline(answer, failed)
     }
 
     /// Does what a session tells; nobody waits for it.
@@ -116,18 +123,24 @@ impl Node {
         })
     }
 
-    fn publish_for_client(
+    pub(crate) fn publish_for_client(
         &self,
         channel: &Channel,
         data: Payload,
         info: Box<ClientInfo>,
+        grant: PublishGrant,
     ) -> Answer<Result<StreamPosition, Failure>> {
         let settings = self.settings();
         let Ok(options) = settings.rules.options(channel.as_str()) else {
             return Answer::Now(Err(ErrorCode::UNKNOWN_CHANNEL.into()));
         };
-        let options = PublishOptions { history: retention(options), ..PublishOptions::default() };
-        let publication = Publication { info: Some(info), ..Publication::of(data) };
+        let PublishGrant { data: replaced, skip_history, tags, idempotency_key, version, .. } = grant;
+        let options = PublishOptions {
+            history: retention(options).filter(|_| !skip_history),
+            idempotency_key,
+            version,
+        };
+        let publication = Publication { info: Some(info), tags, ..Publication::of(replaced.unwrap_or(data)) };
         self.parts.metrics.node.message_sent(flywheel_metrics::MessageType::Publication);
         let published = self.parts.broker.publish(channel, publication, options);
         published.map(|published| match published {
@@ -165,6 +178,16 @@ impl Node {
             });
             Outcome::PresenceStats(stats.map_err(for_client))
         })
+    }
+}
+
+/// The answer, or `failed` when it takes too long.
+pub(crate) fn within_deadline<T: Send + 'static>(answer: Answer<T>, failed: T) -> Answer<T> {
+    match answer {
+        Answer::Now(value) => Answer::Now(value),
+        Answer::Later(future) => {
+            Answer::later(async move { tokio::time::timeout(DEADLINE, future).await.unwrap_or(failed) })
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod asks;
+mod backends;
 mod node;
 mod operations;
 mod post;
@@ -14,6 +15,7 @@ mod users;
 mod verdict;
 
 pub use access::Access;
+pub use backends::Backends;
 pub use node::{Node, NodeParts};
 pub use operations::{ApiError, BroadcastResult, Info, PublishRequest, Whom};
 pub use post::{Answering, Mail, Operation, ShardCounts, ShardPost};

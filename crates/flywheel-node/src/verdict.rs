@@ -1,7 +1,7 @@
 //! What becomes of an engine's error: the one place where it is decided what a client or caller is told.
 
-use flywheel_engine::EngineError;
-use flywheel_protocol::ErrorCode;
+use flywheel_engine::{BackendError, EngineError};
+use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_session::Failure;
 
 use crate::ApiError;
@@ -26,4 +26,25 @@ pub(crate) fn for_api(error: EngineError) -> ApiError {
             ApiError::Internal
         }
     }
+}
+
+/// For a client's command that the application's backend was asked about.
+pub(crate) fn for_client_of_backend(event: &'static str, error: BackendError) -> Failure {
+    match error {
+        BackendError::Error { code, message, temporary } if code != 0 => {
+            ErrorCode { code, message: message.into(), temporary }.into()
+        }
+        BackendError::Disconnect { code, reason } if code != 0 => {
+            // SDKs take a close without a reason for one that the server did not mean.
+            let reason = if reason.is_empty() { "disconnect".into() } else { reason.into() };
+            Disconnect { code, reason }.into()
+        }
+        error => backend_failed(event, &error),
+    }
+}
+
+/// For whoever asked a backend that gave no usable answer.
+pub(crate) fn backend_failed(event: &'static str, error: &BackendError) -> Failure {
+    tracing::error!(%error, event, "a call to a backend failed");
+    ErrorCode::INTERNAL.into()
 }

@@ -8,11 +8,13 @@ use anyhow::{Context, bail};
 use flywheel_api::Endpoints;
 use flywheel_auth::{TokenSettings, Verifier};
 use flywheel_config::{Config, ErrorMode, TokenConfig};
-use flywheel_node::Access;
-use flywheel_session::{PersonalChannel, RpcSettings, Settings};
+use flywheel_node::{Access, Backends};
+use flywheel_session::{PersonalChannel, Settings};
 use flywheel_transport::{DoorSettings, ReactorSettings};
 use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::proxies;
 
 /// Where a duration or number is off, something longer or larger than any operation.
 const FOREVER: Duration = Duration::from_hours(8760);
@@ -41,7 +43,9 @@ pub(crate) fn settings(config: &Config, version: &str) -> Settings {
         personal_channel: personal
             .enabled
             .then(|| PersonalChannel { namespace: personal.personal_channel_namespace.clone() }),
-        rpc: RpcSettings { ping_method: config.rpc.ping.enabled.then(|| config.rpc.ping.method.clone()) },
+        rpc: proxies::rpc(config),
+        backend: proxies::settings(config),
+        one_by_one: client.concurrency <= 1,
         commands_in_flight_max: if client.concurrency == 0 { COMMANDS_IN_FLIGHT } else { client.concurrency },
     }
 }
@@ -64,6 +68,7 @@ pub(crate) fn access(config: &Config) -> anyhow::Result<Access> {
         refuse_anonymous_tokens: client.disallow_anonymous_connection_tokens,
         insecure: client.insecure,
         user_connection_limit: client.user_connection_limit,
+        backends: Backends::default(),
     })
 }
 
@@ -99,6 +104,7 @@ pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
         connection_limit: config.client.connection_limit,
         connection_rate_limit: rate.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
         user_id_header: config.client.user_id_http_header.clone(),
+        kept_headers: config.proxies.http_headers(),
     })
 }
 

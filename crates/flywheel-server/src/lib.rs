@@ -5,6 +5,7 @@ mod assemble;
 mod dev;
 mod logging;
 mod process;
+mod proxies;
 mod server;
 mod source;
 

@@ -18,7 +18,7 @@ use flywheel_transport::{
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{ConfigSource, Logging, assemble, process};
+use crate::{ConfigSource, Logging, assemble, process, proxies};
 
 /// A running server.
 pub struct Server {
@@ -102,7 +102,9 @@ impl Server {
             tasks: tasks.clone(),
             metrics: Arc::clone(&metrics),
         };
-        let node = Node::new(parts, assemble::settings(&config, version), assemble::access(&config)?);
+        let mut access = assemble::access(&config)?;
+        access.backends = proxies::backends(&config, &metrics, &clock)?;
+        let node = Node::new(parts, assemble::settings(&config, version), access);
         let door = Door::new(assemble::door(&config)?);
         let dev = source.built_in.is_some();
         let key = ApiKey::new(config.http_api.key.clone(), config.http_api.insecure);
@@ -231,7 +233,8 @@ impl Server {
         let config = loaded.config;
         // Everything that can fail comes first, so that it is all or nothing.
         let settings = assemble::settings(&config, self.node.version());
-        let access = assemble::access(&config)?;
+        let mut access = assemble::access(&config)?;
+        access.backends = proxies::backends(&config, self.node.metrics(), self.node.clock())?;
         let door = assemble::door(&config)?;
         log_warnings(&loaded.warnings);
         self.node.reload(settings, access);

@@ -8,7 +8,7 @@ use flywheel_model::{Channel, ConnectClaims, SubscribeGrant};
 use flywheel_protocol::client::{ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
-use crate::effect::{Ask, Context, Effect, Failure, Outcome, Turn};
+use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Turn};
 use crate::liveness::Liveness;
 use crate::permission::{Admission, may_subscribe};
 use crate::session::{Connecting, Phase, Session, ttl};
@@ -19,6 +19,21 @@ impl Session {
         let Phase::New { until } = self.phase else {
             return;
         };
+        let ask = if request.token.is_empty() && turn.settings.backend.connect {
+            let channels = request.subs.keys().cloned().collect();
+            self.keep_headers(turn, request.headers);
+            Ask::Connect(Box::new(ConnectQuestion {
+                caller: *self.caller(),
+                data: self.encoding().received(request.data),
+                name: request.name,
+                version: request.version,
+                channels,
+            }))
+        } else {
+            self.keep_headers(turn, request.headers);
+            let trusted_user = self.greeting.trusted_user.clone();
+            Ask::Authenticate { token: request.token, data: request.data, trusted_user }
+        };
         self.phase = Phase::Connecting(Box::new(Connecting {
             id,
             until,
@@ -26,24 +41,36 @@ impl Session {
             claims: None,
             results: BTreeMap::new(),
             outstanding: 0,
+            vouched: false,
             early: Vec::new(),
         }));
-        self.ask(turn, Context::Connect, Ask::Authenticate {
-            token: request.token,
-            data: request.data,
-            trusted_user: self.greeting.trusted_user.clone(),
-        });
+        self.ask(turn, Context::Connect, ask);
     }
 
     pub(crate) fn continue_connect(&mut self, turn: &mut Turn<'_>, outcome: Outcome) {
         let result = match outcome {
             Outcome::Connected(claims) => claims.and_then(|claims| self.identified(turn, claims)),
+            Outcome::Vouched(claims) => claims.and_then(|claims| self.vouched(turn, claims)),
             Outcome::Admitted(admitted) => admitted.and_then(|()| self.admitted(turn)),
             _ => Err(ErrorCode::INTERNAL.into()),
         };
         if let Err(failure) = result {
             self.refuse(turn, failure);
         }
+    }
+
+    /// The backend names the client, or leaves it to the server what becomes of a client without credentials.
+    fn vouched(&mut self, turn: &mut Turn<'_>, claims: Option<Box<ConnectClaims>>) -> Result<(), Failure> {
+        let Some(claims) = claims else {
+            let trusted_user = self.greeting.trusted_user.clone();
+            let ask = Ask::Authenticate { token: String::new(), data: bytes::Bytes::new(), trusted_user };
+            self.ask(turn, Context::Connect, ask);
+            return Ok(());
+        };
+        if let Phase::Connecting(connecting) = &mut self.phase {
+            connecting.vouched = true;
+        }
+        self.identified(turn, claims)
     }
 
     /// The client's credentials are good: may it have a connection more?
@@ -71,13 +98,15 @@ impl Session {
         self.admitted = true;
         self.expire_at = claims.expire_at.filter(|_| !turn.settings.insecure);
         self.conn_info = claims.info.take().map(Box::new);
+        self.meta = claims.meta.take().map(Box::new);
         if self.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
             return Err(ErrorCode::EXPIRED.into());
         }
         turn.effects.push(Effect::Register(self.user.clone()));
         let from_token = std::mem::take(&mut claims.subs);
         let requested = std::mem::take(&mut connecting.requested);
-        let channels = self.server_side_channels(turn, from_token, &requested)?;
+        let vouched = connecting.vouched;
+        let channels = self.server_side_channels(turn, from_token, &requested, vouched)?;
         if channels.len() > turn.settings.channel_limit {
             return Err(Disconnect::CHANNEL_LIMIT.into());
         }
@@ -107,6 +136,7 @@ impl Session {
         turn: &Turn<'_>,
         from_token: BTreeMap<Channel, SubscribeGrant>,
         requested: &BTreeMap<String, flywheel_protocol::client::SubscribeRequest>,
+        vouched: bool,
     ) -> Result<BTreeMap<Channel, (SubscribeGrant, bool)>, Failure> {
         let rules = &turn.settings.rules;
         let mut channels: BTreeMap<_, _> =
@@ -117,7 +147,8 @@ impl Session {
         if let Some(personal) = turn.settings.personal_channel_of(self.user.as_str()) {
             channels.entry(Channel::from(personal)).or_default();
         }
-        for channel in requested.keys() {
+        // A backend that says who it is also says which channels it has.
+        for channel in requested.keys().filter(|_| !vouched) {
             if channels.contains_key(channel.as_str()) {
                 continue;
             }
@@ -155,7 +186,8 @@ impl Session {
         };
         let settings = turn.settings;
         let pings = settings.ping_interval.filter(|_| self.greeting.app_pings);
-        let ttl = self.expire_at.and_then(|moment| ttl(turn, moment));
+        let expiry = self.expire_at.filter(|_| !settings.backend.refresh);
+        let ttl = expiry.and_then(|moment| ttl(turn, moment));
         let result = ConnectResult {
             client: self.greeting.client.to_string(),
             version: settings.version.clone(),

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use flywheel_model::{
-    Channel, ClientInfo, ConnectClaims, Now, Payload, StreamPosition, SubscriptionClaims, UserId,
+    Caller, Channel, ClientInfo, ConnectClaims, Now, Payload, Renewal, StreamPosition, SubscribeGrant,
+    SubscriptionClaims, UserId,
 };
 use flywheel_protocol::client::{PresenceResult, PresenceStatsResult, ServerMessage};
 use flywheel_protocol::{Disconnect, ErrorCode};
@@ -67,6 +68,30 @@ pub enum Ask {
         /// The user that a trusted header names.
         trusted_user: Option<UserId>,
     },
+    /// Who does the backend say it is? Answered by [`Outcome::Vouched`].
+    Connect(Box<ConnectQuestion>),
+    /// Does the backend let the connection go on? Answered by [`Outcome::Renewed`].
+    Renew(Box<Caller>),
+    /// Does the backend let the subscription to this channel go on? Answered by [`Outcome::Renewed`].
+    RenewSubscription(Box<Caller>, Channel),
+    /// Does the backend let it subscribe? Answered by [`Outcome::Authorized`].
+    Authorize {
+        /// The connection.
+        caller: Box<Caller>,
+        /// The channel.
+        channel: Channel,
+        /// Data for the backend.
+        data: Payload,
+    },
+    /// What does the backend's procedure return? Answered by [`Outcome::Rpc`].
+    Rpc {
+        /// The connection.
+        caller: Box<Caller>,
+        /// The procedure, with its namespace.
+        method: String,
+        /// The argument.
+        data: Payload,
+    },
     /// May this user have one more connection? Answered by [`Outcome::Admitted`].
     Admit(UserId),
     /// What does this subscription token say? Answered by [`Outcome::Verified`].
@@ -81,6 +106,8 @@ pub enum Ask {
         data: Payload,
         /// Who publishes.
         info: Box<ClientInfo>,
+        /// The backend is asked first, on behalf of this connection, and may change what is published.
+        caller: Option<Box<Caller>>,
     },
     /// Answered by [`Outcome::Presence`].
     Presence(Channel),
@@ -88,6 +115,21 @@ pub enum Ask {
     PresenceStats(Channel),
     /// Answered by [`Outcome::History`].
     History(Channel, HistoryQuery),
+}
+
+/// What a backend is asked when a client without a token connects.
+#[derive(Debug)]
+pub struct ConnectQuestion {
+    /// The connection.
+    pub caller: Caller,
+    /// Data for the backend.
+    pub data: Payload,
+    /// Name of the client's software.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Server-side subscriptions that the client knows of.
+    pub channels: Vec<String>,
 }
 
 /// What a subscription needs done before it is live.
@@ -140,6 +182,15 @@ pub enum Context {
         /// Its id.
         id: u32,
     },
+    /// An `rpc` command.
+    Rpc {
+        /// Its id.
+        id: u32,
+    },
+    /// The renewal of the connection.
+    Renewal,
+    /// The renewal of a subscription.
+    SubRenewal(SubRef),
     /// A presence, presence stats or history command.
     Query {
         /// Its id.
@@ -154,6 +205,14 @@ pub enum Context {
 pub enum Outcome {
     /// The client is who its token says.
     Connected(Result<Box<ConnectClaims>, Failure>),
+    /// The client is who the backend says; `None` if it says nothing about it.
+    Vouched(Result<Option<Box<ConnectClaims>>, Failure>),
+    /// The backend has decided about the future. A failure means that it could not be asked.
+    Renewed(Result<Renewal, Failure>),
+    /// The backend grants this.
+    Authorized(Result<Box<SubscribeGrant>, Failure>),
+    /// The backend returned this.
+    Rpc(Result<Payload, Failure>),
     /// The user may have the connection, or not.
     Admitted(Result<(), Failure>),
     /// The subscription token says this.
@@ -175,6 +234,10 @@ impl Outcome {
     pub fn failed(ask: &Ask, failure: Failure) -> Self {
         match ask {
             Ask::Authenticate { .. } => Self::Connected(Err(failure)),
+            Ask::Connect(_) => Self::Vouched(Err(failure)),
+            Ask::Renew(_) | Ask::RenewSubscription(..) => Self::Renewed(Err(failure)),
+            Ask::Authorize { .. } => Self::Authorized(Err(failure)),
+            Ask::Rpc { .. } => Self::Rpc(Err(failure)),
             Ask::Admit(_) => Self::Admitted(Err(failure)),
             Ask::Verify(_) => Self::Verified(Err(failure)),
             Ask::Subscribe(_) => Self::Subscribed(Err(failure)),

@@ -6,6 +6,7 @@
 //!
 //! Every call takes a [`Turn`]: what time it is, the settings in force, and where effects go.
 
+mod backend;
 mod connect;
 mod delivery;
 mod effect;
@@ -23,9 +24,9 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
+pub use effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use delivery::Deliver;
 pub use server::ServerSubscribe;
 pub use session::{Greeting, Session};
-pub use settings::{PersonalChannel, RpcSettings, Settings};
+pub use settings::{BackendSettings, PersonalChannel, RpcSettings, Settings};
 pub use subscription::{SubKey, SubRef};

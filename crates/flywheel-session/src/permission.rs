@@ -47,8 +47,8 @@ pub(crate) fn may(
 pub(crate) enum Admission {
     Allowed,
     Denied,
-    /// The backend would decide, and there is none.
-    NoBackend,
+    /// The backend decides.
+    AskBackend,
 }
 
 /// Whether `user` may subscribe without a token.
@@ -66,7 +66,7 @@ pub(crate) fn may_subscribe(settings: &Settings, options: &ChannelOptions, chann
         };
     }
     if options.subscribe_proxy_enabled {
-        return Admission::NoBackend;
+        return Admission::AskBackend;
     }
     let plain = options.allow_subscribe_for_client
         && (options.allow_subscribe_for_anonymous || !user.is_anonymous());

@@ -17,7 +17,7 @@ impl Session {
         id: u32,
         request: RefreshRequest,
     ) -> Result<(), Failure> {
-        if request.token.is_empty() {
+        if request.token.is_empty() || turn.settings.backend.refresh {
             return Err(Disconnect::BAD_REQUEST.into());
         }
         let ask = Ask::Authenticate { token: request.token, data: bytes::Bytes::new(), trusted_user: None };
@@ -51,6 +51,9 @@ impl Session {
         if let Some(info) = claims.info {
             self.conn_info = Some(Box::new(info));
         }
+        if let Some(meta) = claims.meta {
+            self.meta = Some(Box::new(meta));
+        }
         let ttl = self.expire_at.and_then(|moment| ttl(turn, moment));
         Ok(ReplyBody::Refresh(RefreshResult {
             expires: ttl.is_some(),
@@ -74,7 +77,10 @@ impl Session {
         let Some(key) = self.subs.key_of(&request.channel) else {
             return Err(ErrorCode::PERMISSION_DENIED.into());
         };
-        if self.subs.get(key).is_some_and(|subscription| subscription.server_side) {
+        let by_server = |subscription: &crate::subscription::Subscription| {
+            subscription.server_side || subscription.options.sub_refresh_proxy_enabled
+        };
+        if self.subs.get(key).is_some_and(by_server) {
             return Err(Disconnect::BAD_REQUEST.into());
         }
         if request.token.is_empty() {

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use flywheel_model::{Channel, ChannelOptions};
 use flywheel_protocol::client::{
-    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, Reply, ReplyBody,
-    Request, RpcRequest, RpcResult, ServerMessage,
+    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, ReplyBody, Request,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::HistoryQuery;
@@ -58,14 +57,21 @@ impl Session {
         if !options.publication_data_format.admits(&data) {
             return Err(ErrorCode::BAD_REQUEST.into());
         }
-        if options.publish_proxy_enabled {
-            return Err(ErrorCode::NOT_AVAILABLE.into());
+        // Where a backend decides, it alone does.
+        let caller = options.publish_proxy_enabled.then(|| self.caller());
+        if caller.is_none() {
+            self.permit(turn, &options, Operation::Publish, &request.channel)?;
         }
-        self.permit(turn, &options, Operation::Publish, &request.channel)?;
         let chan_info = self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
         let info = self.info(chan_info.as_deref());
         self.publishing.get_or_insert_default().asked = true;
-        self.ask(turn, Context::Publish { id }, Ask::Publish { channel: Channel::from(request.channel), data, info });
+        let (context, by_backend) = (Context::Publish { id }, caller.is_some());
+        let ask = Ask::Publish { channel: Channel::from(request.channel), data, info, caller };
+        if by_backend {
+            self.ask_backend(turn, context, ask);
+        } else {
+            self.ask(turn, context, ask);
+        }
         Ok(())
     }
 
@@ -181,19 +187,6 @@ impl Session {
                 }))
             }
             _ => Err(ErrorCode::INTERNAL.into()),
-        }
-    }
-
-    /// Without a backend there is only the built-in method.
-    #[expect(clippy::unused_self, reason = "a handler like the others, which will ask the backend")]
-    pub(crate) fn rpc(&self, turn: &mut Turn<'_>, id: u32, request: &RpcRequest) -> Result<(), Failure> {
-        match &turn.settings.rpc.ping_method {
-            Some(ping) if *ping == request.method => {
-                turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Rpc(RpcResult::default()) }));
-                Ok(())
-            }
-            Some(_) => Err(ErrorCode::METHOD_NOT_FOUND.into()),
-            None => Err(ErrorCode::NOT_AVAILABLE.into()),
         }
     }
 

@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use flywheel_model::{ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
+use bytes::Bytes;
+use flywheel_model::{CallerHeaders, ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::client::{Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
+use crate::backend::Behind;
 use crate::effect::{Context, Effect, Failure, Outcome, Tell, Turn};
 use crate::liveness::Liveness;
 use crate::request::Publishing;
@@ -18,6 +21,10 @@ pub struct Greeting {
     pub session: SessionId,
     /// How its messages are encoded.
     pub encoding: Encoding,
+    /// What carries it, as backends are told: `websocket`, `sse`, ..
+    pub transport: &'static str,
+    /// What backends are to be told of the request that opened it; `None` when that is nothing.
+    pub headers: Option<Arc<CallerHeaders>>,
     /// Whether pings travel as messages of this protocol; otherwise the transport has its own.
     pub app_pings: bool,
     /// Spreads the pings.
@@ -38,6 +45,10 @@ pub struct Session {
     pub(crate) admitted: bool,
     pub(crate) conn_info: Option<Box<Payload>>,
     pub(crate) expire_at: Option<UnixSeconds>,
+    /// Whether the backend is being asked if the connection goes on.
+    pub(crate) renewing: bool,
+    /// JSON for backends. Most connections have none, and this is a word.
+    pub(crate) meta: Option<Box<Bytes>>,
     pub(crate) subs: Subscriptions,
     pub(crate) liveness: Liveness,
     /// When the subscriptions are next looked after.
@@ -49,6 +60,8 @@ pub struct Session {
     pub(crate) connected_once: bool,
     /// Most sessions never publish, and this is a word.
     pub(crate) publishing: Option<Box<Publishing>>,
+    /// Commands that wait for a backend.
+    pub(crate) behind: Option<Box<Behind>>,
 }
 
 /// Where in its life a connection is.
@@ -77,6 +90,8 @@ pub(crate) struct Connecting {
     /// Results of server-side subscriptions, until there are `outstanding` none.
     pub results: BTreeMap<String, SubscribeResult>,
     pub outstanding: usize,
+    /// Whether the backend said who it is.
+    pub vouched: bool,
     /// Commands that came in the same frame or before the answer.
     pub early: Vec<Command>,
 }
@@ -91,6 +106,8 @@ impl Session {
             admitted: false,
             conn_info: None,
             expire_at: None,
+            renewing: false,
+            meta: None,
             subs: Subscriptions::default(),
             liveness: Liveness::OFF,
             upkeep_at: Timestamp::NEVER,
@@ -98,6 +115,7 @@ impl Session {
             queued: 0,
             connected_once: false,
             publishing: None,
+            behind: None,
         }
     }
 
@@ -134,8 +152,9 @@ impl Session {
             _ => 0,
         };
         let publishing = self.publishing.as_ref().map_or(0, |publishing| publishing.queue.len());
+        let behind = self.behind.as_ref().map_or(0, |behind| behind.queue.len());
         let waiting = self.waiting as usize + self.queued as usize;
-        waiting + early + publishing >= turn.settings.commands_in_flight_max
+        waiting + early + publishing + behind >= turn.settings.commands_in_flight_max
     }
 
     /// Whether `connect` has ever succeeded.
@@ -158,8 +177,10 @@ impl Session {
             },
             Phase::Connecting(connecting) => connecting.early.push(command),
             Phase::Connected => {
-                if let Err(failure) = self.dispatch(turn, command.id, command.request) {
-                    self.fail(turn, command.id, failure);
+                if let Some(Command { id, request }) = self.wait_behind(command)
+                    && let Err(failure) = self.dispatch(turn, id, request)
+                {
+                    self.fail(turn, id, failure);
                 }
             }
         }
@@ -172,7 +193,8 @@ impl Session {
             Phase::Closed | Phase::Refused { .. } => {}
             // The replies of what came before it are not lost.
             Phase::Connecting(connecting) => connecting.early.push(Command { id: 0, request: Request::Unknown }),
-            Phase::New { .. } | Phase::Connected => self.close(turn, Disconnect::BAD_REQUEST),
+            Phase::New { .. } => self.close(turn, Disconnect::BAD_REQUEST),
+            Phase::Connected => self.handle_command(turn, Command { id: 0, request: Request::Unknown }),
         }
     }
 
@@ -206,12 +228,19 @@ impl Session {
                 self.answer(turn, id, result);
             }
             Context::Publish { id } => self.published(turn, id, outcome),
+            Context::Rpc { id } => {
+                let result = self.called(outcome);
+                self.answer(turn, id, result);
+            }
+            Context::Renewal => self.renewed(turn, outcome),
+            Context::SubRenewal(sub) => self.subscription_renewed(turn, sub, outcome),
             Context::Query { id } => {
                 let result = self.queried(outcome);
                 self.answer(turn, id, result);
             }
             Context::Check(sub) => self.checked(turn, sub, outcome),
         }
+        self.release(turn, context);
     }
 
     /// The transport is gone or ends the connection for a reason of its own.
@@ -253,7 +282,7 @@ impl Session {
             Request::Presence(request) => self.begin_presence(turn, id, request),
             Request::PresenceStats(request) => self.begin_presence_stats(turn, id, request),
             Request::History(request) => self.begin_history(turn, id, request),
-            Request::Rpc(request) => self.rpc(turn, id, &request),
+            Request::Rpc(request) => self.rpc(turn, id, request),
             Request::Refresh(request) => self.begin_refresh(turn, id, request),
             Request::SubRefresh(request) => self.begin_sub_refresh(turn, id, request),
         }

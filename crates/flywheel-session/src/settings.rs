@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_model::ChannelRules;
+use flywheel_protocol::ErrorCode;
 
 /// What a session may and must do. One for all sessions of a node; a reload replaces it.
 #[derive(Debug, Clone)]
@@ -40,6 +42,11 @@ pub struct Settings {
     pub personal_channel: Option<PersonalChannel>,
     /// What answers `rpc`.
     pub rpc: RpcSettings,
+    /// What the application's backend decides, apart from what namespaces say.
+    pub backend: BackendSettings,
+    /// Whether a command that a backend is asked about holds up the commands behind it. Config key
+    /// `client.concurrency`, where 0 and 1 mean that it does.
+    pub one_by_one: bool,
     /// Commands that may wait for an answer at once before reading stops. Config key `client.concurrency`, where 0
     /// means this server's own bound.
     pub commands_in_flight_max: usize,
@@ -52,11 +59,56 @@ pub struct PersonalChannel {
     pub namespace: String,
 }
 
-/// What answers `rpc`.
+/// What the application's backend decides about connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackendSettings {
+    /// Who connects without a token. Config key `client.proxy.connect.enabled`.
+    pub connect: bool,
+    /// Whether a connection goes on when it expires. Config key `client.proxy.refresh.enabled`.
+    pub refresh: bool,
+    /// Names in lower case of headers in the connect command that are kept, because some backend is told them.
+    pub emulated_headers: Vec<String>,
+}
+
+/// What answers `rpc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpcSettings {
     /// Name of the built-in method that returns nothing; `None` when it is off.
     pub ping_method: Option<String>,
+    /// Ends the namespace in a method's name. Config key `rpc.namespace_boundary`.
+    pub namespace_boundary: String,
+    /// Whether a backend serves methods without a namespace.
+    pub without_namespace: bool,
+    /// Whether a backend serves the methods of each namespace.
+    pub namespaces: BTreeMap<String, bool>,
+}
+
+impl Default for RpcSettings {
+    fn default() -> Self {
+        Self {
+            ping_method: None,
+            namespace_boundary: ":".into(),
+            without_namespace: false,
+            namespaces: BTreeMap::new(),
+        }
+    }
+}
+
+impl RpcSettings {
+    /// Whether a backend serves `method`; otherwise what the client is told.
+    pub(crate) fn check(&self, method: &str) -> Result<(), ErrorCode> {
+        let any = self.without_namespace || self.namespaces.values().any(|served| *served);
+        if !any {
+            // The built-in method alone makes procedures available, just not this one.
+            let no_method = self.ping_method.is_some();
+            return Err(if no_method { ErrorCode::METHOD_NOT_FOUND } else { ErrorCode::NOT_AVAILABLE });
+        }
+        let served = match method.split_once(self.namespace_boundary.as_str()) {
+            None => self.without_namespace,
+            Some((namespace, _)) => *self.namespaces.get(namespace).ok_or(ErrorCode::METHOD_NOT_FOUND)?,
+        };
+        if served { Ok(()) } else { Err(ErrorCode::NOT_AVAILABLE) }
+    }
 }
 
 impl Settings {
@@ -92,6 +144,8 @@ impl Default for Settings {
             include_server_time: false,
             personal_channel: None,
             rpc: RpcSettings::default(),
+            backend: BackendSettings::default(),
+            one_by_one: true,
             commands_in_flight_max: 256,
         }
     }

@@ -65,15 +65,27 @@ impl Session {
         if request.type_ > SHARED_POLL {
             return Err(ErrorCode::BAD_REQUEST.into());
         }
+        let mut wishes = Wishes::of(&request);
+        let mut by_backend = false;
         if request.token.is_empty() {
             match may_subscribe(turn.settings, &options, channel, &self.user) {
                 Admission::Allowed => {}
                 Admission::Denied => return Err(ErrorCode::PERMISSION_DENIED.into()),
-                Admission::NoBackend => return Err(ErrorCode::NOT_AVAILABLE.into()),
+                Admission::AskBackend => {
+                    by_backend = true;
+                    // Only what is forced, and what the backend overrides, counts.
+                    wishes = Wishes { positioned: false, recoverable: false, join_leave: false, ..wishes };
+                }
             }
         }
-        let sub = self.reserve(Channel::from(channel), options, Origin::Command(id), Wishes::of(&request));
-        if request.token.is_empty() {
+        let channel = Channel::from(channel);
+        let sub = self.reserve(channel.clone(), options, Origin::Command(id), wishes);
+        if by_backend {
+            let data = self.encoding().received(request.data);
+            let ask = Ask::Authorize { caller: self.caller(), channel, data };
+            self.ask_backend(turn, Context::Subscription(sub), ask);
+            Ok(())
+        } else if request.token.is_empty() {
             let started = self.start(turn, sub, SubscribeGrant::default());
             if started.is_err() {
                 self.drop_subscription(turn, sub.key);
@@ -152,6 +164,7 @@ impl Session {
             Outcome::Verified(claims) => {
                 self.authorized(sub, claims).and_then(|grant| self.start(turn, sub, grant))
             }
+            Outcome::Authorized(grant) => grant.and_then(|grant| self.start(turn, sub, *grant)),
             Outcome::Subscribed(history) => history.and_then(|history| self.establish(turn, sub, history)),
             _ => Err(ErrorCode::INTERNAL.into()),
         };
@@ -196,12 +209,12 @@ impl Session {
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
         };
+        let ttl = subscription.expiry_for_client().and_then(|moment| ttl(turn, moment));
         let terms = subscription.terms;
         let channel = subscription.channel.clone();
         let State::Subscribing(pending) = &mut subscription.state else {
             return Ok(());
         };
-        let ttl = subscription.expire_at.and_then(|moment| ttl(turn, moment));
         let mut result = SubscribeResult {
             was_recovering: recovers_from(&subscription.options, &pending.wishes).is_some(),
             expires: ttl.is_some(),

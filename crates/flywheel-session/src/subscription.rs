@@ -176,6 +176,8 @@ pub(crate) struct Subscription {
     pub from_token: bool,
     /// Whether the client must refresh it.
     pub expire_at: Option<UnixSeconds>,
+    /// Whether the backend is being asked if it goes on.
+    pub renewing: bool,
     pub chan_info: Option<Box<Payload>>,
     /// When the position was last known to be right.
     pub checked_at: Timestamp,
@@ -260,6 +262,7 @@ impl Subscriptions {
             server_side: !matches!(pending.origin, Origin::Command(_)),
             from_token: false,
             expire_at: None,
+            renewing: false,
             chan_info: None,
             checked_at: Timestamp::ZERO,
             doubted: false,

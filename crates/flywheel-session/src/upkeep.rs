@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flywheel_model::{Now, Timestamp, UnixSeconds};
 use flywheel_protocol::client::ServerMessage;
-use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_protocol::Disconnect;
 use flywheel_stream::HistoryQuery;
 
 use crate::effect::{Ask, Context, Effect, Outcome, Tell, Turn};
@@ -23,7 +23,11 @@ impl Session {
             Phase::Closed => Timestamp::NEVER,
             Phase::Connected => {
                 let grace = turn.settings.expired_close_delay;
-                let expiry = self.expire_at.map_or(Timestamp::NEVER, |moment| end_of_grace(turn.now, moment, grace));
+                let expiry = if turn.settings.backend.refresh {
+                    self.renewal_due(turn)
+                } else {
+                    self.expire_at.map_or(Timestamp::NEVER, |moment| end_of_grace(turn.now, moment, grace))
+                };
                 self.liveness.next().min(self.upkeep_at).min(expiry)
             }
         }
@@ -47,7 +51,11 @@ impl Session {
             Phase::Connected => {
                 let grace = turn.settings.expired_close_delay;
                 let over = |moment| end_of_grace(now, moment, grace) <= now.at;
-                if self.expire_at.is_some_and(over) {
+                if turn.settings.backend.refresh {
+                    if self.renewal_due(turn) <= now.at {
+                        self.renew(turn);
+                    }
+                } else if self.expire_at.is_some_and(over) {
                     return self.close(turn, Disconnect::EXPIRED);
                 }
                 match self.liveness.due(now.at, turn.settings) {
@@ -77,11 +85,11 @@ impl Session {
         } else if self.upkeep_at == Timestamp::NEVER {
             self.upkeep_at = turn.now.at + turn.settings.presence_update_interval;
         }
+        let renewal = self.subs.iter().map(|subscription| subscription.renewal_due(turn)).min();
+        self.upkeep_at = self.upkeep_at.min(renewal.unwrap_or(Timestamp::NEVER));
     }
 
     fn look_after_subscriptions(&mut self, turn: &mut Turn<'_>) {
-        self.upkeep_at = Timestamp::NEVER;
-        self.schedule_upkeep(turn);
         let settings = turn.settings;
         let now = turn.now;
         for key in self.subs.keys() {
@@ -89,13 +97,20 @@ impl Session {
                 continue;
             };
             let over = |moment| end_of_grace(now, moment, settings.expired_sub_close_delay) <= now.at;
-            if subscription.expire_at.is_some_and(over) {
-                if subscription.server_side {
-                    return self.close(turn, Disconnect::SUBSCRIPTION_EXPIRED);
+            if subscription.options.sub_refresh_proxy_enabled {
+                if subscription.renewal_due(turn) <= now.at {
+                    self.renew_subscription(turn, key);
                 }
-                self.end_subscription(turn, key, Unsubscribed::EXPIRED);
+            } else if subscription.expire_at.is_some_and(over) {
+                self.subscription_expired(turn, key);
+                if !self.is_connected() {
+                    return;
+                }
                 continue;
             }
+            let Some(subscription) = self.subs.get(key) else {
+                continue;
+            };
             if subscription.terms.presence {
                 let info = self.info(subscription.chan_info.as_deref());
                 turn.tell(Tell::AddPresence(subscription.channel.clone(), info));
@@ -107,6 +122,8 @@ impl Session {
                 self.ask(turn, Context::Check(sub), Ask::History(channel, HistoryQuery::top()));
             }
         }
+        self.upkeep_at = Timestamp::NEVER;
+        self.schedule_upkeep(turn);
     }
 
     /// The stream's top was read: does the subscription stand there?

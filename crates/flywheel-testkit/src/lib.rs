@@ -4,6 +4,7 @@
 //! - [`Transcript`] and [`Replay`] hold a conversation and play it over a real socket, byte for byte.
 //! - [`Connection`] is a WebSocket client on an independent implementation; [`JsonClient`] speaks the client protocol on it.
 //! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Backing`] is the application behind a proxy, scripted.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
 //! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
@@ -18,6 +19,7 @@
 #![expect(clippy::missing_panics_doc, reason = "every helper panics when the test cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "end-to-end tests run against the real clock")]
 
+mod backing;
 mod client;
 mod connection;
 mod external;
@@ -31,6 +33,7 @@ mod token;
 mod transcript;
 mod wait;
 
+pub use backing::{Asked, Backing, redirect, with_status};
 pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
 pub use external::{Checks, run_checks, sdk_folder, workspace_folder};

@@ -18,6 +18,8 @@ pub struct DoorSettings {
     pub connection_rate_limit: Option<u32>,
     /// The header that names the user, trusted.
     pub user_id_header: Option<String>,
+    /// Names in lower case of headers that are kept for the life of a connection, because some backend is told them.
+    pub kept_headers: Vec<String>,
 }
 
 /// There is no room for another connection: 503.
@@ -113,6 +115,7 @@ mod tests {
             connection_limit,
             connection_rate_limit,
             user_id_header: None,
+            kept_headers: Vec::new(),
         })
     }
 

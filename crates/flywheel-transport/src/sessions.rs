@@ -381,6 +381,8 @@ impl Application for Sessions {
             client: ClientId::from_random(random.next_u128()),
             session: SessionId::from_random(random.next_u128()),
             encoding: context.encoding,
+            transport: Transport::WebSocket.as_str(),
+            headers: context.headers,
             app_pings: context.app_pings,
             random: random.next_u64(),
             trusted_user: context.trusted_user,

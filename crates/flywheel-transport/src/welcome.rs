@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use flywheel_model::UserId;
+use bytes::Bytes;
+use flywheel_model::{CallerHeaders, UserId};
 use flywheel_node::Node;
 use flywheel_protocol::client::Encoding;
 use flywheel_websocket::Request;
@@ -14,6 +15,7 @@ pub struct Welcome {
     pub(crate) encoding: Encoding,
     pub(crate) app_pings: bool,
     pub(crate) trusted_user: Option<UserId>,
+    pub(crate) headers: Option<Arc<CallerHeaders>>,
     pub(crate) pass: Pass,
 }
 
@@ -49,9 +51,19 @@ pub(crate) fn welcome(door: &Arc<Door>, node: &Node, request: &Request<'_>) -> A
         encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },
         app_pings: !asks("cf_ws_frame_ping_pong=true"),
         trusted_user: trusted_user.map(|user| UserId::from(String::from_utf8_lossy(user).as_ref())),
+        headers: kept(request, &settings.kept_headers),
         pass,
     };
     Admission::WebSocket { subprotocol, context }
+}
+
+/// The headers whose names are wanted; `None` when the request has none of them.
+fn kept(request: &Request<'_>, wanted: &[String]) -> Option<Arc<CallerHeaders>> {
+    let is_wanted = |name: &str| wanted.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let headers = request.headers().filter(|(name, _)| is_wanted(name));
+    let transport: Vec<_> =
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), Bytes::copy_from_slice(value))).collect();
+    (!transport.is_empty()).then(|| Arc::new(CallerHeaders { transport, emulated: Vec::new() }))
 }
 
 /// The first of the client's subprotocols that is one of ours.

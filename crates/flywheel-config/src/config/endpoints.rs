@@ -58,6 +58,8 @@ pub struct Rpc {
     pub ping: RpcPing,
     /// Ends the namespace's name in a method.
     pub namespace_boundary: String,
+    /// Names of namespaces of methods.
+    pub namespaces: Vec<String>,
 }
 
 /// A method that answers with nothing. Config section `rpc.ping`.
@@ -119,6 +121,7 @@ impl Rpc {
         Self {
             ping: RpcPing { enabled: view.is("ping.enabled"), method: view.text("ping.method").to_owned() },
             namespace_boundary: view.text("namespace_boundary").to_owned(),
+            namespaces: view.items("namespaces").iter().map(|item| item.text("name").to_owned()).collect(),
         }
     }
 }

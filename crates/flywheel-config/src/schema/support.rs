@@ -1,6 +1,6 @@
 //! How far each key is supported, and what a reload takes over. Changing a marker is a change of one line.
 
-use Support::{Ignored, Supported};
+use Support::{Ignored, NotYet, Supported};
 
 /// What setting a key does in this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +16,13 @@ pub enum Support {
 impl Support {
     /// The marker of a key, by its path with `[]` for list items. The longest entry that covers the path decides.
     pub(super) fn of(path: &str) -> Self {
-        let option = ["channel.without_namespace.", "channel.namespaces[]."]
-            .iter()
-            .find_map(|block| path.strip_prefix(block));
-        let table = if option.is_some() { OPTIONS } else { MARKS };
-        let path = option.unwrap_or(path);
+        let within = |blocks: &[&str]| blocks.iter().find_map(|block| path.strip_prefix(block));
+        let option = within(&["channel.without_namespace.", "channel.namespaces[]."]);
+        let (table, path) = match (option, within(PROXIES)) {
+            (Some(option), _) => (OPTIONS, option),
+            (None, Some(key)) => (PROXY, key),
+            (None, None) => (MARKS, path),
+        };
         table
             .iter()
             .filter(|(covered, _)| covers(covered, path))
@@ -31,8 +33,7 @@ impl Support {
 
 /// Whether SIGHUP takes a changed key over; otherwise it needs a restart.
 pub(super) fn reloadable(path: &str) -> bool {
-    let covered = |table: &[&str]| table.iter().any(|prefix| covers(prefix, path));
-    covered(RELOADABLE) && !covered(&["client.proxy", "channel.proxy", "rpc.proxy"])
+    RELOADABLE.iter().any(|prefix| covers(prefix, path))
 }
 
 /// The words of a choice that work in this version, where that is not all of them.
@@ -57,6 +58,7 @@ const RELOADABLE: &[&str] = &[
     "log.level",
     "channel",
     "rpc",
+    "proxies",
     "client",
 ];
 
@@ -121,6 +123,9 @@ const MARKS: &[(&str, Support)] = &[
     ("channel.user_separator", Supported),
     ("channel.namespaces", Supported),
     ("rpc.ping", Supported),
+    ("rpc.without_namespace", Supported),
+    ("rpc.namespaces", Supported),
+    ("proxies", Supported),
     ("rpc.namespace_boundary", Supported),
     ("http_api", Supported),
     ("websocket.disabled", Supported),
@@ -167,6 +172,37 @@ const OPTIONS: &[(&str, Support)] = &[
     ("channel_regex", Supported),
     ("publication_data_format", Supported),
     ("subscription_type", Supported),
+    ("subscribe_proxy_enabled", Supported),
+    ("subscribe_proxy_name", Supported),
+    ("publish_proxy_enabled", Supported),
+    ("publish_proxy_name", Supported),
+    ("sub_refresh_proxy_enabled", Supported),
+    ("sub_refresh_proxy_name", Supported),
+];
+
+/// Blocks that say how to ask a backend.
+const PROXIES: &[&str] = &[
+    "client.proxy.connect.",
+    "client.proxy.refresh.",
+    "channel.proxy.subscribe.",
+    "channel.proxy.publish.",
+    "channel.proxy.sub_refresh.",
+    "rpc.proxy.",
+    "proxies[].",
+];
+
+/// Options of each of them.
+const PROXY: &[(&str, Support)] = &[
+    ("name", Supported),
+    ("enabled", Supported),
+    ("endpoint", Supported),
+    ("timeout", Supported),
+    ("http_headers", Supported),
+    ("emulated_headers", Supported),
+    ("binary_encoding", Supported),
+    ("include_connection_meta", Supported),
+    ("http", Supported),
+    ("http.tls", NotYet),
 ];
 
 #[cfg(test)]
@@ -177,7 +213,9 @@ pub(super) mod tests {
     pub(in crate::schema) fn marked() -> Vec<String> {
         let options = OPTIONS.iter().map(|(name, _)| format!("channel.namespaces[].{name}"));
         let marks = MARKS.iter().map(|(path, _)| (*path).to_owned());
-        marks.chain(options).chain(RELOADABLE.iter().map(|path| (*path).to_owned())).collect()
+        let proxies = PROXY.iter().filter(|(name, _)| *name != "enabled");
+        let proxies = proxies.map(|(name, _)| format!("proxies[].{name}"));
+        marks.chain(options).chain(proxies).chain(RELOADABLE.iter().map(|path| (*path).to_owned())).collect()
     }
 
     #[test]
@@ -192,10 +230,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn proxies_are_not_reloaded_though_channels_are() {
+    fn proxies_are_supported_but_for_grpc_and_their_own_certificates() {
+        assert_eq!(Support::of("proxies[].http.static_headers"), Supported);
+        assert_eq!(Support::of("rpc.proxy.http.status_to_code_transforms[].status_code"), Supported);
+        assert_eq!(Support::of("client.proxy.connect.http.tls.enabled"), Support::NotYet);
+        assert_eq!(Support::of("client.proxy.connect.grpc.compression"), Support::NotYet);
+        assert_eq!(Support::of("channel.proxy.subscribe_stream.endpoint"), Support::NotYet);
+    }
+
+    #[test]
+    fn rules_and_backends_are_reloaded_and_listeners_are_not() {
         assert!(reloadable("channel.namespaces"));
         assert!(reloadable("client.token.hmac_secret_key"));
-        assert!(!reloadable("channel.proxy.subscribe.endpoint"));
+        assert!(reloadable("channel.proxy.subscribe.endpoint"));
+        assert!(reloadable("proxies"));
         assert!(!reloadable("http_server.port"));
     }
 }

@@ -1,6 +1,8 @@
 //! Backends and who refers to them.
 
 use super::Check;
+use crate::config::is_http;
+use crate::report::Warning;
 use crate::view::View;
 
 /// A reference to a proxy: the key that switches it on, the key that names it, and the section of `default`.
@@ -168,6 +170,13 @@ fn reachable(check: &mut Check<'_>, proxy: &View<'_>) {
             "endpoint",
             "the proxy is used and needs one, as in \"http://127.0.0.1:3000/connect\"",
         );
+    }
+    let endpoint = proxy.text("endpoint");
+    if !endpoint.is_empty() && !is_http(endpoint) {
+        let key = proxy.key("endpoint");
+        let origin = check.merged.origin(&key).cloned();
+        let detail = "gRPC; what this backend would decide is refused".to_owned();
+        check.report.warnings.push(Warning::NotSupported { origin, key, detail });
     }
     if proxy.nanoseconds("timeout") <= 0 {
         check.refuse(proxy, "timeout", "a call needs time; write a duration, as in \"1s\"");

@@ -16,16 +16,12 @@ fn it_loads_with_a_warning_for_each_part_that_is_not_there_yet() {
     let loaded = large().loaded();
     let keys: Vec<&str> = loaded.warnings.iter().map(Warning::key).collect();
     let expected = [
+        "channel.proxy.subscribe.endpoint",
         "engine.type",
         "engine.redis",
-        "client.proxy",
-        "channel.proxy",
-        "channel.namespaces[].subscribe_proxy_enabled",
         "channel.namespaces[].allowed_delta_types",
         "channel.namespaces[].allow_tags_filter",
         "channel.namespaces[].delta_publish",
-        "rpc.namespaces",
-        "proxies",
         "grpc_api",
         "websocket.compression",
         "websocket.compression_min_size",

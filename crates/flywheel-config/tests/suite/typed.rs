@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flywheel_config::{Config, EngineType, ErrorMode, LogLevel};
+use flywheel_config::{Config, EngineType, ErrorMode, LogLevel, StatusMeaning, StatusTransform};
 use flywheel_model::{DataFormat, RecoveryMode};
 
 use crate::Given;
@@ -82,7 +82,10 @@ fn every_flag_of_a_namespace_reaches_its_field() {
             }
             _ => "",
         };
-        let text = format!("channel: {{without_namespace: {{{flag}: true{needs}}}}}");
+        let proxies = ["subscribe", "publish", "sub_refresh"].map(|name| format!("{name}: {{endpoint: 'http://a'}}"));
+        let proxies = proxies.join(", ");
+        let text =
+            format!("channel: {{proxy: {{{proxies}}}, without_namespace: {{{flag}: true{needs}}}}}");
         let on = format!("{:?}", Given::yaml(&text).loaded().config.channel.without_namespace);
         assert!(on.contains(&format!(" {flag}: true")), "{flag}");
         if needs.is_empty() {
@@ -90,7 +93,7 @@ fn every_flag_of_a_namespace_reaches_its_field() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 23);
 }
 
 #[test]
@@ -117,4 +120,39 @@ fn a_slash_at_the_end_of_a_prefix_is_dropped() {
     let config = Given::yaml("health: {handler_prefix: /h/}\ninit: {handler_prefix: /}").loaded().config;
     assert_eq!(config.health.handler_prefix, "/h");
     assert_eq!(config.init.handler_prefix, "");
+}
+
+#[test]
+fn proxies_are_found_by_name_and_by_namespace() {
+    let text = "proxies:\n- name: chat\n  endpoint: 'http://chat'\n  timeout: 3s\n  http_headers: [Cookie, X-A]\n  \
+                http: {static_headers: {X-Key: swordfish}, status_to_code_transforms: [{status_code: 404, to_error: \
+                {code: 404, message: none, temporary: true}}, {status_code: 403, to_disconnect: {code: 4500, reason: no}}]}\n\
+                client: {proxy: {connect: {enabled: true, endpoint: 'https://login', emulated_headers: [Authorization]}}}\n\
+                channel:\n  proxy: {publish: {endpoint: 'http://publish', http_headers: [cookie]}}\n  \
+                without_namespace: {publish_proxy_enabled: true}\n  namespaces:\n  \
+                - {name: news, subscribe_proxy_enabled: true, subscribe_proxy_name: chat, publish_proxy_name: chat}\n\
+                rpc: {proxy: {endpoint: 'http://rpc'}, namespaces: [{name: on, proxy_enabled: true}, {name: off}]}";
+    let config = Given::yaml(text).loaded().config;
+    let proxies = &config.proxies;
+    let connect = proxies.connect.as_ref().unwrap();
+    assert_eq!((connect.name.as_str(), connect.endpoint.as_str()), ("default", "https://login"));
+    assert_eq!(proxies.refresh, None);
+    let chat = &proxies.subscribe["news"];
+    assert_eq!((chat.name.as_str(), chat.timeout), ("chat", Duration::from_secs(3)));
+    assert_eq!(chat.static_headers.values().collect::<Vec<_>>(), ["swordfish"]);
+    let transforms = [
+        StatusTransform {
+            status_code: 404,
+            to: StatusMeaning::Error { code: 404, message: "none".into(), temporary: true },
+        },
+        StatusTransform { status_code: 403, to: StatusMeaning::Disconnect { code: 4500, reason: "no".into() } },
+    ];
+    assert_eq!(chat.status_to_code_transforms, transforms);
+    assert_eq!(proxies.publish.keys().collect::<Vec<_>>(), [""]);
+    assert_eq!(proxies.publish[""].endpoint, "http://publish");
+    assert_eq!(proxies.rpc.keys().collect::<Vec<_>>(), ["on"]);
+    assert_eq!(config.rpc.namespaces, ["on", "off"]);
+    assert_eq!(proxies.http_headers(), ["cookie", "x-a"]);
+    assert_eq!(proxies.emulated_headers(), ["authorization"]);
+    assert!(!format!("{config:?}").contains("swordfish"));
 }

@@ -47,9 +47,10 @@ fn an_option_of_several_namespaces_gets_one_warning_that_names_them() {
 
 #[test]
 fn lists_name_their_items() {
-    let text = "proxies: [{name: aa, endpoint: 'http://a'}, {name: bb, endpoint: 'http://b'}]";
+    let kafka = "enabled: true, type: kafka, kafka: {brokers: [a], topics: [t], consumer_group: g}";
+    let text = &format!("consumers: [{{name: aa, {kafka}}}, {{name: bb, {kafka}}}]");
     let warning =
-        "config.yaml: proxies is not supported yet and has no effect (set: proxies[aa], proxies[bb])";
+        "config.yaml: consumers is not supported yet and has no effect (set: consumers[aa], consumers[bb])";
     assert_eq!(Given::yaml(text).warnings(), warning);
 }
 
@@ -83,5 +84,19 @@ fn keys_of_the_commercial_edition_are_accepted() {
          config.yaml: client.rate_limit belongs to Centrifugo PRO and has no effect\n\
          config.yaml: license belongs to Centrifugo PRO and has no effect\n\
          variable CENTRIFUGO_DATABASE_ENABLED: CENTRIFUGO_DATABASE_ENABLED belongs to Centrifugo PRO and has no effect"
+    );
+}
+
+#[test]
+fn a_grpc_backend_is_named_by_its_key() {
+    let text = "client: {proxy: {connect: {enabled: true, endpoint: 'grpc://a:1'}}}\n\
+                proxies: [{name: aa, endpoint: 'b:1', grpc: {compression: true}}]";
+    assert_eq!(
+        Given::yaml(text).warnings(),
+        "config.yaml: proxies[aa].endpoint is not supported yet and has no effect (gRPC; what this backend would decide \
+         is refused)\n\
+         config.yaml: client.proxy.connect.endpoint is not supported yet and has no effect (gRPC; what this backend \
+         would decide is refused)\n\
+         config.yaml: proxies[].grpc is not supported yet and has no effect (set: proxies[aa].grpc.compression)"
     );
 }

@@ -39,6 +39,8 @@ impl Shard {
             client: ClientId::from_random(random),
             session: SessionId::from_random(!random),
             encoding,
+            transport: "websocket",
+            headers: None,
             app_pings: true,
             random: 0,
             trusted_user: None,

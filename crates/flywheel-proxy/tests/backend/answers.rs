@@ -3,8 +3,8 @@ use flywheel_model::{OptionOverrides, Payload, Renewal, Renewed, SubscribeGrant,
 use flywheel_proxy::{HttpBackend, StatusTransform};
 use flywheel_stream::Version;
 
-use crate::server::{Backing, with_status};
 use crate::{backend, caller, failure, publish_call, rpc, run, settings};
+use flywheel_testkit::{Backing, with_status};
 
 fn answering(body: &'static str) -> HttpBackend {
     backend(settings(&Backing::saying(body)))

@@ -5,8 +5,8 @@ use flywheel_metrics::{Metrics, ProxyEvent};
 use flywheel_proxy::{BadProxy, HttpBackend, ProxySettings};
 use flywheel_runtime::Clock;
 
-use crate::server::{Backing, redirect, with_status};
 use crate::{backend, counted, failure, rpc, rpc_call, run, settings};
+use flywheel_testkit::{Backing, redirect, with_status};
 
 fn shown(metrics: &Metrics, name: &str) -> String {
     let text = metrics.render();

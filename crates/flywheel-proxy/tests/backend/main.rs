@@ -3,7 +3,6 @@
 mod answers;
 mod faults;
 mod requests;
-mod server;
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use flywheel_model::{Caller, Channel, ClientId, Payload, UserId};
 use flywheel_proxy::{HttpBackend, ProxySettings};
 use flywheel_runtime::Clock;
 
-use server::Backing;
+use flywheel_testkit::Backing;
 
 const CLIENT: &str = "01234567-89ab-4def-8123-456789abcdef";
 

@@ -5,8 +5,8 @@ use flywheel_engine::{Backend, ConnectCall, SubRefreshCall, SubscribeCall};
 use flywheel_model::{CallerHeaders, Payload, UserId};
 use flywheel_proxy::ProxySettings;
 
-use crate::server::{Backing, redirect, with_status};
 use crate::{CLIENT, backend, caller, publish_call, rpc, rpc_call, run, settings};
+use flywheel_testkit::{Backing, redirect, with_status};
 
 /// The body of the only request that `ask` makes.
 fn asked(change: impl FnOnce(&mut ProxySettings), ask: impl AsyncFnOnce(&dyn Backend)) -> String {

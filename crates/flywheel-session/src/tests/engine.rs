@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flywheel_model::{
     Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ClientInfo, ConnectClaims, DataFormat, Epoch, Payload,
-    Publication, RecoveryMode, StreamPosition, SubscriptionClaims,
+    Publication, RecoveryMode, Renewal, StreamPosition, SubscriptionClaims,
 };
 use flywheel_protocol::ErrorCode;
 use flywheel_protocol::client::PresenceStatsResult;
@@ -89,6 +89,10 @@ impl Engine {
                 let invalid = Err(Failure::InvalidToken);
                 Outcome::Connected(self.tokens.get(token).cloned().unwrap_or(invalid).map(Box::new))
             }
+            Ask::Connect(_) => Outcome::Vouched(Ok(None)),
+            Ask::Renew(_) | Ask::RenewSubscription(..) => Outcome::Renewed(Ok(Renewal::Expired)),
+            Ask::Authorize { .. } => Outcome::Authorized(Ok(Box::default())),
+            Ask::Rpc { data, .. } => Outcome::Rpc(Ok(data.clone())),
             Ask::Admit(_) => {
                 let admission = self.admission.clone().map_or(Ok(()), Err);
                 self.admitted += usize::from(admission.is_ok());
@@ -106,7 +110,7 @@ impl Engine {
                 let read = history.as_ref().map(|query| self.stream(channel.as_str()).read(query));
                 Outcome::Subscribed(read.transpose())
             }
-            Ask::Publish { channel, data, info } => {
+            Ask::Publish { channel, data, info, .. } => {
                 let event = self.publish(settings, channel.as_str(), data.clone(), Some(info.clone()));
                 let position = match &event.kind {
                     ChannelEventKind::Publication(publication, epoch) => {
@@ -176,7 +180,14 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
     let log = ChannelOptions { force_recovery: true, ..stream.clone() };
     let snap = ChannelOptions { force_recovery_mode: RecoveryMode::Cache, ..log.clone() };
     let room = ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..open.clone() };
+    let asked = ChannelOptions {
+        subscribe_proxy_enabled: true,
+        publish_proxy_enabled: true,
+        sub_refresh_proxy_enabled: true,
+        ..stream.clone()
+    };
     let namespaces = vec![
+        ("asked", asked),
         ("room", room.clone()),
         ("log", log.clone()),
         ("snap", snap.clone()),

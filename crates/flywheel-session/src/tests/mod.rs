@@ -1,6 +1,7 @@
 //! The client protocol, rule by rule, against a scripted engine and with literal timestamps.
 
 mod audit;
+mod backend;
 mod closing;
 mod connect;
 mod delivery;

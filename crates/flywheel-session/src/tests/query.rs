@@ -103,7 +103,7 @@ fn rpc_has_at_most_its_built_in_method() {
         (Some("ping"), "other", unknown),
     ] {
         let ping_method = built_in.map(str::to_owned);
-        let mut world = World::with(|settings, _| settings.rpc = RpcSettings { ping_method });
+        let mut world = World::with(|settings, _| settings.rpc = RpcSettings { ping_method, ..RpcSettings::default() });
         world.connect();
         world.send(&format!(r#"{{"id":2,"rpc":{{"method":"{method}"}}}}"#));
         world.sees(&[expected]);

@@ -40,6 +40,11 @@ pub(super) struct World {
 fn kind(ask: &Ask) -> &'static str {
     match ask {
         Ask::Authenticate { .. } => "authenticate",
+        Ask::Connect(_) => "connect",
+        Ask::Renew(_) => "renew",
+        Ask::RenewSubscription(..) => "renew subscription",
+        Ask::Authorize { .. } => "authorize",
+        Ask::Rpc { .. } => "rpc",
         Ask::Admit(_) => "admit",
         Ask::Verify(_) => "verify",
         Ask::Subscribe(_) => "subscribe",
@@ -72,6 +77,8 @@ impl World {
             client: ClientId::from_random(1),
             session: SessionId::from_random(2),
             encoding: Encoding::Json,
+            transport: "websocket",
+            headers: None,
             app_pings: true,
             random: 0,
             trusted_user: None,
@@ -252,6 +259,12 @@ impl World {
         let index = self.asked.iter().position(|(_, ask)| kind(ask) == wanted).unwrap();
         let (context, ask) = self.asked.remove(index);
         (context, self.outcome_of(&ask))
+    }
+
+    /// Takes the oldest question of this kind out, to be answered by the test.
+    pub(super) fn take(&mut self, wanted: &str) -> (Context, Ask) {
+        let index = self.asked.iter().position(|(_, ask)| kind(ask) == wanted).unwrap();
+        self.asked.remove(index)
     }
 
     pub(super) fn give(&mut self, (context, outcome): (Context, Outcome)) {

@@ -4,35 +4,41 @@ use std::sync::{Arc, Mutex};
 
 /// A request that came.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub struct Asked {
     /// Which connection it came on, counted from 0.
-    pub(crate) connection: usize,
-    pub(crate) method: String,
-    pub(crate) target: String,
+    pub connection: usize,
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
     /// `name: value`, names in lower case.
-    pub(crate) headers: Vec<String>,
-    pub(crate) body: String,
+    pub headers: Vec<String>,
+    /// The body.
+    pub body: String,
 }
 
-impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+impl Asked {
+    /// The value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-type Script = dyn Fn(&Seen) -> Option<String> + Send + Sync;
+type Script = dyn Fn(&Asked) -> Option<String> + Send + Sync;
 
-/// An HTTP server with a thread per connection, which answers what its script says; `None` says nothing for ever.
-pub(crate) struct Backing {
+/// The application behind a proxy: an HTTP server with a thread per connection, which answers what its script says; `None` says nothing for ever.
+#[derive(Debug)]
+pub struct Backing {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Backing {
-    pub(crate) fn start(script: impl Fn(&Seen) -> Option<String> + Send + Sync + 'static) -> Self {
+    /// Starts it on a free port.
+    pub fn start(script: impl Fn(&Asked) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let seen = Arc::<Mutex<Vec<Asked>>>::default();
         let (script, noted): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&seen));
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
@@ -44,28 +50,32 @@ impl Backing {
     }
 
     /// Answers every request with status 200 and this body.
-    pub(crate) fn saying(body: &'static str) -> Self {
+    pub fn saying(body: &'static str) -> Self {
         Self::start(move |_| Some(with_status(200, body)))
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// Every request so far, in the order of arrival.
+    pub fn seen(&self) -> Vec<Asked> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-pub(crate) fn with_status(status: u16, body: &str) -> String {
+/// A response with a body.
+pub fn with_status(status: u16, body: &str) -> String {
     format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-pub(crate) fn redirect(status: u16, location: &str) -> String {
+/// A response that sends the client elsewhere.
+pub fn redirect(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
 }
 
-fn serve(stream: &TcpStream, connection: usize, script: &Script, noted: &Mutex<Vec<Seen>>) {
+fn serve(stream: &TcpStream, connection: usize, script: &Script, noted: &Mutex<Vec<Asked>>) {
     let mut reader = BufReader::new(stream);
     while let Some(seen) = request(&mut reader, connection) {
         noted.lock().unwrap().push(seen.clone());
@@ -80,7 +90,7 @@ fn serve(stream: &TcpStream, connection: usize, script: &Script, noted: &Mutex<V
     }
 }
 
-fn request(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Seen> {
+fn request(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Asked> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -100,7 +110,7 @@ fn request(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Seen
         None => line,
     };
     let headers: Vec<_> = lines.into_iter().map(lower).collect();
-    let mut seen = Seen { connection, method, target, headers, body: String::new() };
+    let mut seen = Asked { connection, method, target, headers, body: String::new() };
     let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
