@@ -25,7 +25,6 @@ macro_rules! request {
             protocol: caller.protocol.to_owned(),
             encoding: if $form.binary { "binary" } else { "json" }.to_owned(),
             $($rest)*
-            ..wire::$message::default()
         }
     }};
 }
@@ -52,6 +51,8 @@ impl Form {
         Ok(text(&request!(SubscribeRequest, self, &call.caller, {
             user: call.caller.user.as_str().to_owned(),
             channel: call.channel.as_str().to_owned(),
+            // A subscribe with a token is not the backend's to decide.
+            token: String::new(),
             meta: self.meta(&call.caller),
             data,
             b64data,

@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::subscription::{SubKey, SubRef, Subscription};
 
 /// How long an expiry is put off when the backend cannot be asked. Source: server API, section 6.4.
-const POSTPONED: Duration = Duration::from_secs(60);
+const POSTPONED: Duration = Duration::from_mins(1);
 
 /// Commands behind one that the backend is asked about, where commands are carried out one by one.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(crate) struct Behind {
 
 impl Session {
     /// This connection, as backends are told.
-    pub(crate) fn caller(&self) -> Box<Caller> {
-        Box::new(Caller {
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
             client: self.greeting.client,
             transport: self.greeting.transport,
             protocol: match self.greeting.encoding {
@@ -38,7 +38,7 @@ impl Session {
             user: self.user.clone(),
             meta: self.meta.as_deref().cloned(),
             headers: self.greeting.headers.clone(),
-        })
+        }
     }
 
     /// Keeps those headers of the connect command that some backend is to be told.
@@ -95,7 +95,7 @@ impl Session {
         }
         rpc.check(&request.method)?;
         let data = self.encoding().received(request.data);
-        let ask = Ask::Rpc { caller: self.caller(), method: request.method, data };
+        let ask = Ask::Rpc { caller: Box::new(self.caller()), method: request.method, data };
         self.ask_backend(turn, Context::Rpc { id }, ask);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Session {
 
     pub(crate) fn renew(&mut self, turn: &mut Turn<'_>) {
         self.renewing = true;
-        let caller = self.caller();
+        let caller = Box::new(self.caller());
         self.ask(turn, Context::Renewal, Ask::Renew(caller));
     }
 
@@ -141,7 +141,7 @@ impl Session {
     }
 
     pub(crate) fn renew_subscription(&mut self, turn: &mut Turn<'_>, key: SubKey) {
-        let caller = self.caller();
+        let caller = Box::new(self.caller());
         let sub = self.subs.reference(key);
         let Some(subscription) = self.subs.get_mut(key) else {
             return;
@@ -181,7 +181,7 @@ impl Session {
     pub(crate) fn subscription_expired(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
             Some(subscription) if subscription.server_side => {
-                self.close(turn, Disconnect::SUBSCRIPTION_EXPIRED)
+                self.close(turn, Disconnect::SUBSCRIPTION_EXPIRED);
             }
             _ => self.end_subscription(turn, key, Unsubscribed::EXPIRED),
         }

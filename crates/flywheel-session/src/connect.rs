@@ -23,7 +23,7 @@ impl Session {
             let channels = request.subs.keys().cloned().collect();
             self.keep_headers(turn, request.headers);
             Ask::Connect(Box::new(ConnectQuestion {
-                caller: *self.caller(),
+                caller: self.caller(),
                 data: self.encoding().received(request.data),
                 name: request.name,
                 version: request.version,

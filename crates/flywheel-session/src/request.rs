@@ -58,7 +58,7 @@ impl Session {
             return Err(ErrorCode::BAD_REQUEST.into());
         }
         // Where a backend decides, it alone does.
-        let caller = options.publish_proxy_enabled.then(|| self.caller());
+        let caller = options.publish_proxy_enabled.then(|| Box::new(self.caller()));
         if caller.is_none() {
             self.permit(turn, &options, Operation::Publish, &request.channel)?;
         }

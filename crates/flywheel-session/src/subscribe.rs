@@ -82,7 +82,7 @@ impl Session {
         let sub = self.reserve(channel.clone(), options, Origin::Command(id), wishes);
         if by_backend {
             let data = self.encoding().received(request.data);
-            let ask = Ask::Authorize { caller: self.caller(), channel, data };
+            let ask = Ask::Authorize { caller: Box::new(self.caller()), channel, data };
             self.ask_backend(turn, Context::Subscription(sub), ask);
             Ok(())
         } else if request.token.is_empty() {

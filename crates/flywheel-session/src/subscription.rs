@@ -166,6 +166,7 @@ pub(crate) enum State {
 
 /// One client on one channel.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, most of them true at any time")]
 pub(crate) struct Subscription {
     pub channel: Channel,
     pub options: Arc<ChannelOptions>,

@@ -10,6 +10,7 @@ fn answering(body: &'static str) -> HttpBackend {
     backend(settings(&Backing::saying(body)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as grants hold payloads")]
 fn json(text: &'static str) -> Option<Payload> {
     Some(Payload::from(text))
 }

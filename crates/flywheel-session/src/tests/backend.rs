@@ -20,6 +20,7 @@ fn banned() -> Failure {
     Disconnect { code: 4500, reason: "banned".into() }.into()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as expiries are written")]
 fn in_seconds(seconds: i64) -> Option<UnixSeconds> {
     Some(UnixSeconds(UNIX_START + seconds))
 }
@@ -28,9 +29,11 @@ fn in_seconds(seconds: i64) -> Option<UnixSeconds> {
 fn caller(ask: &Ask) -> &Caller {
     match ask {
         Ask::Connect(question) => &question.caller,
-        Ask::Renew(caller) | Ask::RenewSubscription(caller, _) => caller,
-        Ask::Authorize { caller, .. } | Ask::Rpc { caller, .. } => caller,
-        Ask::Publish { caller: Some(caller), .. } => caller,
+        Ask::Renew(caller)
+        | Ask::RenewSubscription(caller, _)
+        | Ask::Authorize { caller, .. }
+        | Ask::Rpc { caller, .. }
+        | Ask::Publish { caller: Some(caller), .. } => caller,
         other => panic!("nobody calls: {other:?}"),
     }
 }

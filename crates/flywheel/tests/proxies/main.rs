@@ -1,4 +1,5 @@
 //! The application decides: the server in front of a backend over HTTP.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test support fails the test by panicking")]
 
 mod connections;
 mod faults;
@@ -74,6 +75,7 @@ impl Stage {
 }
 
 /// Seconds since 1970 in so many seconds.
+#[expect(clippy::disallowed_methods, reason = "end-to-end tests run against the real clock")]
 fn in_seconds(seconds: i64) -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs()).unwrap() + seconds
