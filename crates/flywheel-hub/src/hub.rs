@@ -267,7 +267,8 @@ impl Hub {
         let Self { clients, routing, outbox, scratch, .. } = self;
         let mut frames = Frames::new(event);
         for subscriber in routing.subscribers(&event.channel) {
-            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut) else {
+            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut)
+            else {
                 continue;
             };
             let mut turn = Turn { now, settings, effects: scratch };
@@ -321,7 +322,8 @@ impl<'e> Frames<'e> {
     }
 
     fn delivered(&self) -> Delivered {
-        let made = self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
+        let made =
+            self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
         made.fold(Delivered::default(), |sum, (length, used)| Delivered {
             messages: sum.messages + used,
             bytes: sum.bytes + used * length as u64,
@@ -330,10 +332,15 @@ impl<'e> Frames<'e> {
 }
 
 fn event_body(encoding: Encoding, event: &ChannelEventKind) -> Result<PushBody, NotJson> {
-    let publication = |publication: &Arc<Publication>, epoch: &Epoch| encoding.publication(publication, Some(epoch));
+    let publication =
+        |publication: &Arc<Publication>, epoch: &Epoch| encoding.publication(publication, Some(epoch));
     Ok(match event {
-        ChannelEventKind::Publication(one, epoch) => PushBody::Publication(Box::new(publication(one, epoch)?)),
+        ChannelEventKind::Publication(one, epoch) => {
+            PushBody::Publication(Box::new(publication(one, epoch)?))
+        }
         ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-        ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+        ChannelEventKind::Leave(info) => {
+            PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) })
+        }
     })
 }

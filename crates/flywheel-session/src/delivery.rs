@@ -81,7 +81,12 @@ impl Session {
     }
 
     /// A client joined or left the channel. Answers whether the shared message is to be queued.
-    pub fn handle_presence_event(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) -> Deliver {
+    pub fn handle_presence_event(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: SubKey,
+        event: &ChannelEventKind,
+    ) -> Deliver {
         let Some(subscription) = self.subs.get(key) else {
             return Deliver::No;
         };
@@ -117,7 +122,9 @@ impl Session {
     /// Delivers an event to this subscription alone, as it does what was held back.
     pub(crate) fn deliver_single(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) {
         let deliver = match event {
-            ChannelEventKind::Publication(publication, epoch) => self.handle_publication(turn, key, publication, epoch),
+            ChannelEventKind::Publication(publication, epoch) => {
+                self.handle_publication(turn, key, publication, epoch)
+            }
             event => self.handle_presence_event(turn, key, event),
         };
         let Some(subscription) = self.subs.get(key).filter(|_| deliver == Deliver::Yes) else {
@@ -135,15 +142,21 @@ impl Session {
             ChannelEventKind::Publication(publication, epoch) => {
                 PushBody::Publication(Box::new(encoding.publication(publication, Some(epoch))?))
             }
-            ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-            ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+            ChannelEventKind::Join(info) => {
+                PushBody::Join(Presence { info: Some(encoding.client_info(info)?) })
+            }
+            ChannelEventKind::Leave(info) => {
+                PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) })
+            }
         })
     }
 
     /// Something was missed: a client-side subscription starts over, a server-side one takes the connection with it.
     pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
-            Some(subscription) if subscription.server_side => self.close(turn, Disconnect::INSUFFICIENT_STATE),
+            Some(subscription) if subscription.server_side => {
+                self.close(turn, Disconnect::INSUFFICIENT_STATE);
+            }
             Some(_) => self.end_subscription(turn, key, Unsubscribed::INSUFFICIENT_STATE),
             None => {}
         }

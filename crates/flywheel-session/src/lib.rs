@@ -9,6 +9,7 @@
 mod connect;
 mod delivery;
 mod effect;
+mod live;
 mod liveness;
 mod permission;
 mod refresh;
@@ -23,8 +24,8 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use delivery::Deliver;
+pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use server::ServerSubscribe;
 pub use session::{Greeting, Session};
 pub use settings::{PersonalChannel, RpcSettings, Settings};

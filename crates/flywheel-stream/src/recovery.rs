@@ -80,12 +80,13 @@ mod tests {
     }
 
     fn check(mode: RecoveryMode, since: StreamPosition, read: History, expected: Option<&[u64]>) {
+        let described = format!("{read:?}");
         let request = RecoveryRequest { mode, since, limit: 3 };
-        let recovered = match request.recover(read.clone()) {
+        let recovered = match request.recover(read) {
             Recovered::Yes(publications) => Some(publications.iter().map(|p| p.offset).collect::<Vec<_>>()),
             Recovered::No => None,
         };
-        assert_eq!(recovered.as_deref(), expected, "{request:?} of {read:?}");
+        assert_eq!(recovered.as_deref(), expected, "{request:?} of {described}");
     }
 
     #[test]
