@@ -21,6 +21,7 @@ impl Session {
         let Phase::New { until } = self.phase else {
             return;
         };
+        self.introduced = (!request.name.is_empty(), !request.version.is_empty());
         self.phase = Phase::Connecting(Box::new(Connecting {
             id,
             until,

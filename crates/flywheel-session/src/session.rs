@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use flywheel_model::{ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::client::{
@@ -49,6 +50,10 @@ pub struct Session {
     /// Whatever waits for a subscription to be set up.
     pub(crate) queued: u32,
     pub(crate) connected_once: bool,
+    /// Whether the client told its name and its version.
+    pub(crate) introduced: (bool, bool),
+    /// How long the last pong took, until somebody asks.
+    pub(crate) pong_took: Option<Duration>,
     /// Most sessions never publish, and this is a word.
     pub(crate) publishing: Option<Box<Publishing>>,
 }
@@ -99,6 +104,8 @@ impl Session {
             waiting: 0,
             queued: 0,
             connected_once: false,
+            introduced: (false, false),
+            pong_took: None,
             publishing: None,
         }
     }
@@ -138,6 +145,16 @@ impl Session {
         let publishing = self.publishing.as_ref().map_or(0, |publishing| publishing.queue.len());
         let waiting = self.waiting as usize + self.queued as usize;
         waiting + early + publishing >= turn.settings.commands_in_flight_max
+    }
+
+    /// Whether the client told its name, and its version, when it connected.
+    pub fn introduced(&self) -> (bool, bool) {
+        self.introduced
+    }
+
+    /// How long the client took to answer a ping, if it has since this was last asked.
+    pub fn take_pong(&mut self) -> Option<Duration> {
+        self.pong_took.take()
     }
 
     /// Whether `connect` has ever succeeded.
@@ -186,7 +203,7 @@ impl Session {
     pub fn handle_transport_pong(&mut self, turn: &mut Turn<'_>) {
         if !self.greeting.app_pings {
             // One too many is allowed by the transport's own protocol.
-            let _answered = self.liveness.pong(turn.now.at);
+            self.pong_took = self.liveness.pong(turn.now.at);
         }
     }
 
@@ -247,10 +264,10 @@ impl Session {
     /// Runs the request; `Err` becomes an error reply or a disconnect.
     pub(crate) fn dispatch(&mut self, turn: &mut Turn<'_>, id: u32, request: Request) -> Result<(), Failure> {
         match request {
-            Request::Pong => match self.liveness.pong(turn.now.at) {
-                Some(_) => Ok(()),
-                None => Err(Disconnect::BAD_REQUEST.into()),
-            },
+            Request::Pong => {
+                self.pong_took = self.liveness.pong(turn.now.at);
+                if self.pong_took.is_some() { Ok(()) } else { Err(Disconnect::BAD_REQUEST.into()) }
+            }
             Request::Connect(_) | Request::Unknown => Err(Disconnect::BAD_REQUEST.into()),
             Request::Send(_) => Err(Disconnect::NOT_AVAILABLE.into()),
             Request::Subscribe(request) => self.begin_subscribe(turn, id, *request),

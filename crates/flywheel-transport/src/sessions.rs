@@ -119,11 +119,13 @@ impl Sessions {
                     self.hub.register(slot, user);
                 }
                 Effect::Attach(sub, channel) => {
+                    self.counters.subscription_opened(self.kind(slot).has_name);
                     if self.hub.attach(slot, sub, &channel) {
                         self.parts.node.route(&channel, self.parts.shard);
                     }
                 }
                 Effect::Detach(sub, channel) => {
+                    self.counters.subscription_closed(self.kind(slot).has_name);
                     if self.hub.detach(slot, sub, &channel) {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
@@ -156,7 +158,7 @@ impl Sessions {
                     self.counters.recovery(result.recovered, !result.publications.is_empty());
                 }
                 if let ReplyBody::Connect(_) = &reply.body {
-                    self.counters.connection_opened(WEBSOCKET);
+                    self.counters.connection_opened(self.kind(slot));
                 }
             }
             ServerMessage::Ping => {}
@@ -165,6 +167,10 @@ impl Sessions {
             Ok(length) => self.counters.sent(Transport::WebSocket, frame_type(message), 1, length as u64),
             Err(disconnect) => self.with_session(io, slot, |session, turn| session.close(turn, disconnect)),
         }
+    }
+
+    fn kind(&self, slot: u32) -> ConnectionKind {
+        self.hub.get(slot).map_or(UNINTRODUCED, |client| kind(&client.session))
     }
 
     fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect) {
@@ -227,10 +233,12 @@ impl Sessions {
             let mut effects = Vec::new();
             for event in events.drain(..) {
                 weight += event.weight();
+                let started = self.parts.node.clock().elapsed();
                 let delivered = self.hub.deliver(io.now(), &self.settings, &event, &mut effects);
                 let (kind, frame) = event_labels(&event.kind);
                 self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
                 self.counters.delivered(delivered.messages);
+                self.counters.broadcast(kind, self.parts.node.clock().elapsed().saturating_sub(started));
                 self.parts.node.metrics().node.message_received(kind);
                 if self.hub.outbox.is_full() {
                     io.flush(&mut self.hub.outbox);
@@ -325,7 +333,7 @@ impl Sessions {
                 continue;
             }
             self.hub.timer_fired(key);
-            self.with_session(io, key.slot, flywheel_session::Session::handle_timeout);
+            self.with_session(io, key.slot, Session::handle_timeout);
             self.carry_out(io);
             self.hub.schedule(key.slot, now, &self.settings);
         }
@@ -345,6 +353,12 @@ impl Sessions {
         }
     }
 
+    fn count_pong(&mut self, slot: u32) {
+        if let Some(took) = self.hub.get_mut(slot).and_then(|client| client.session.take_pong()) {
+            self.counters.pong(Transport::WebSocket, took);
+        }
+    }
+
     fn command(&mut self, io: &mut Io, slot: u32, command: Command) {
         let method = method(&command.request);
         self.method = method;
@@ -352,11 +366,18 @@ impl Sessions {
         self.with_session(io, slot, |session, turn| session.handle_command(turn, command));
         self.carry_out(io);
         self.method = Method::Unknown;
+        self.count_pong(slot);
         self.counters.command(method, self.parts.node.clock().elapsed().saturating_sub(started));
     }
 }
 
-const WEBSOCKET: ConnectionKind =
+/// How metrics label a connection.
+fn kind(session: &Session) -> ConnectionKind {
+    let (has_name, has_version) = session.introduced();
+    ConnectionKind { has_name, has_version, ..UNINTRODUCED }
+}
+
+const UNINTRODUCED: ConnectionKind =
     ConnectionKind { transport: Transport::WebSocket, has_name: false, has_version: false };
 
 impl Application for Sessions {
@@ -403,7 +424,7 @@ impl Application for Sessions {
                 }
                 Err(malformed) => {
                     tracing::debug!(slot, %malformed, "a client sent what is no command");
-                    self.with_session(io, slot, flywheel_session::Session::handle_malformed);
+                    self.with_session(io, slot, Session::handle_malformed);
                     self.carry_out(io);
                 }
             }
@@ -412,13 +433,14 @@ impl Application for Sessions {
     }
 
     fn pong(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, flywheel_session::Session::handle_transport_pong);
+        self.with_session(io, slot, Session::handle_transport_pong);
+        self.count_pong(slot);
         self.carry_out(io);
         self.rest(io, slot);
     }
 
     fn ended(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, flywheel_session::Session::handle_closed);
+        self.with_session(io, slot, Session::handle_closed);
         self.carry_out(io);
     }
 
@@ -427,7 +449,7 @@ impl Application for Sessions {
             Some(client) => {
                 self.passes[slot as usize] = None;
                 if client.session.was_connected() {
-                    self.counters.connection_closed(WEBSOCKET);
+                    self.counters.connection_closed(kind(&client.session));
                 }
             }
             None => self.hub.outbox.close(slot),
