@@ -7,6 +7,7 @@ use flywheel_testkit::{JsonClient, Server, fixture, named_token, set};
 const FLYWHEEL: &str = env!("CARGO_BIN_EXE_flywheel");
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the server under test goes by the machine's clock")]
 fn a_connection_that_the_server_api_let_expire_is_closed_without_any_ping() {
     let mut config = fixture();
     // Nothing else may wake the session: neither pings nor the timer for clients that do not connect.
