@@ -20,8 +20,8 @@ pub(crate) async fn run(node: &Arc<Node>, body: &[u8]) -> Result<Vec<u8>, Undeco
         return Err(Undecodable);
     }
     let mut out = Vec::new();
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<&serde_json::value::RawValue>();
-    while let Some(value) = values.next() {
+    let values = serde_json::Deserializer::from_slice(body).into_iter::<&serde_json::value::RawValue>();
+    for value in values {
         let raw = value.map_err(|_| Undecodable)?.get();
         let command: LegacyCommand = json::first_value(raw.as_bytes()).map_err(|_| Undecodable)?;
         let reply = match method(&command.method)? {

@@ -10,5 +10,5 @@ mod legacy;
 mod service;
 
 pub use auth::ApiKey;
-pub use connection::HttpServer;
+pub use connection::{HttpServer, TakeOver, Upgrades, Upgrading};
 pub use service::{Endpoints, Exposure, Page, Service};

@@ -89,7 +89,8 @@ impl Service {
             if is(&self.endpoints.api) {
                 return self.single_endpoint(request).await;
             }
-            let method = self.endpoints.api.as_deref().and_then(|prefix| path.strip_prefix(prefix)?.strip_prefix('/'));
+            let method =
+                self.endpoints.api.as_deref().and_then(|prefix| path.strip_prefix(prefix)?.strip_prefix('/'));
             if let Some(method) = method.and_then(Method::named) {
                 return self.call(method, request).await;
             }
@@ -137,7 +138,9 @@ impl Service {
         let reply = call.make(&self.node).await;
         match reply {
             Ok(replies) if method == Method::Batch => respond(StatusCode::OK, JSON, replies.into()),
-            Err(error) if transport_errors => respond(transport_status(error), JSON, error_text(error).into()),
+            Err(error) if transport_errors => {
+                respond(transport_status(error), JSON, error_text(error).into())
+            }
             reply => respond(StatusCode::OK, JSON, wrapped(&reply)),
         }
     }
@@ -193,7 +196,9 @@ impl Service {
         let content_type = HeaderValue::from_static("application/json; charset=utf-8");
         let mut response = respond(StatusCode::OK, content_type, Bytes::from_static(b"{}"));
         let origin = request.headers().get(header::ORIGIN).filter(|origin| {
-            origin.to_str().is_ok_and(|text| !text.is_empty() && self.endpoints.origins.is_match(text.to_lowercase()))
+            origin
+                .to_str()
+                .is_ok_and(|text| !text.is_empty() && self.endpoints.origins.is_match(text.to_lowercase()))
         });
         if let Some(origin) = origin {
             let headers = response.headers_mut();

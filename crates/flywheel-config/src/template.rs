@@ -43,7 +43,11 @@ pub fn generated_tree(secrets: &Secrets<'_>) -> Value {
 pub fn render(tree: &Value, format: Format) -> String {
     let text = match format {
         Format::Json => serde_json::to_string_pretty(tree).unwrap_or_default(),
-        Format::Yaml => serde_saphyr::to_string(tree).unwrap_or_default(),
+        Format::Yaml => {
+            // A secret folded over two lines is hard to copy.
+            let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+            serde_saphyr::to_string_with_options(tree, options).unwrap_or_default()
+        }
         Format::Toml => match to_toml(tree) {
             Some(toml::Value::Table(table)) => toml::to_string_pretty(&table).unwrap_or_default(),
             _ => String::new(),

@@ -17,7 +17,7 @@ use flywheel_model::{
 use flywheel_stream::{History, HistoryQuery, Retention, Version};
 use parking_lot::Mutex;
 
-use crate::{Answer, Broker, EngineError, Presence, Published, PublishOptions, Sink};
+use crate::{Answer, Broker, EngineError, Presence, PublishOptions, Published, Sink};
 
 /// Connects the suite to an engine.
 pub trait Harness {
@@ -73,8 +73,8 @@ impl Recorder {
     }
 }
 
-const META_TTL: Duration = Duration::from_secs(600);
-const KEEP: Retention = Retention { size: 3, ttl: Duration::from_secs(60), meta_ttl: META_TTL };
+const META_TTL: Duration = Duration::from_mins(10);
+const KEEP: Retention = Retention { size: 3, ttl: Duration::from_mins(1), meta_ttl: META_TTL };
 
 /// Runs every check.
 pub fn run<H: Harness>(harness: &H) {
@@ -121,7 +121,8 @@ impl<H: Harness> Suite<'_, H> {
     }
 
     fn append(&self, channel: &Channel, data: &str) -> StreamPosition {
-        match self.publish(channel, data, PublishOptions { history: Some(KEEP), ..PublishOptions::default() }) {
+        match self.publish(channel, data, PublishOptions { history: Some(KEEP), ..PublishOptions::default() })
+        {
             Published::Made(Some(position)) => position,
             other => unreachable!("append to {channel} answered {other:?}"),
         }
@@ -146,7 +147,11 @@ impl<H: Harness> Suite<'_, H> {
         let positions: Vec<_> = (1..=5).map(|number| self.append(&channel, &number.to_string())).collect();
         let offsets: Vec<_> = positions.iter().map(|position| position.offset).collect();
         assert_eq!(offsets, [1, 2, 3, 4, 5]);
-        assert!(positions.iter().all(|position| position.epoch == positions[0].epoch && !position.epoch.is_unknown()));
+        assert!(
+            positions
+                .iter()
+                .all(|position| position.epoch == positions[0].epoch && !position.epoch.is_unknown())
+        );
         assert_ne!(positions[0].epoch.as_str(), "_");
         self.expect_events(&channel, &["1@1", "2@2", "3@3", "4@4", "5@5"]);
         assert!(self.harness.sink().epochs(&channel).iter().all(|epoch| *epoch == positions[0].epoch));
@@ -160,10 +165,15 @@ impl<H: Harness> Suite<'_, H> {
     }
 
     fn history_is_read_as_the_protocol_says(&self) {
+        type Case<'a> = (Option<usize>, Option<StreamPosition>, bool, &'a [u64]);
         let channel = Channel::from("conformance:read");
-        let epoch = (1..=3).map(|number| self.append(&channel, &number.to_string())).last().unwrap_or_default().epoch;
+        let epoch = (1..=3)
+            .map(|number| self.append(&channel, &number.to_string()))
+            .next_back()
+            .unwrap_or_default()
+            .epoch;
         let since = |offset| Some(StreamPosition { offset, epoch: epoch.clone() });
-        let cases: [(Option<usize>, Option<StreamPosition>, bool, &[u64]); 8] = [
+        let cases: [Case<'_>; 8] = [
             (Some(0), None, false, &[]),
             (Some(2), None, false, &[1, 2]),
             (Some(2), None, true, &[3, 2]),
@@ -206,7 +216,8 @@ impl<H: Harness> Suite<'_, H> {
             self.publish(&channel, &number.to_string(), options);
         }
         let all = HistoryQuery::default();
-        let offsets = |history: History| history.publications.iter().map(|one| one.offset).collect::<Vec<_>>();
+        let offsets =
+            |history: History| history.publications.iter().map(|one| one.offset).collect::<Vec<_>>();
         assert_eq!(self.read(&channel, all.clone()).map(offsets), Ok(vec![2, 3]));
         self.harness.pass(Duration::from_millis(2_500));
         assert_eq!(self.read(&channel, all).map(offsets), Ok(vec![]));
@@ -303,7 +314,8 @@ impl<H: Harness> Suite<'_, H> {
 
     fn any_channel_name_is_a_channel_of_its_own(&self) {
         let long = "x".repeat(4096);
-        let names = ["}", "{}", "{", "}x", "{a}b", "a\0b", "*", "[a]", " ", "grün", "conformance:", long.as_str()];
+        let names =
+            ["}", "{}", "{", "}x", "{a}b", "a\0b", "*", "[a]", " ", "grün", "conformance:", long.as_str()];
         let channels: Vec<_> = names.iter().map(|name| self.subscribed(name)).collect();
         for (channel, name) in channels.iter().zip(names) {
             assert_eq!(self.append(channel, name).offset, 1, "{name:?}");
@@ -322,12 +334,16 @@ impl<H: Harness> Suite<'_, H> {
                 self.harness.broker().publish(&channel, text(&number.to_string()), options)
             })
             .collect();
-        answers.into_iter().for_each(|answer| assert!(self.harness.wait(answer).is_ok()));
+        for answer in answers {
+            assert!(self.harness.wait(answer).is_ok());
+        }
         let history = self.read(&channel, HistoryQuery::default()).unwrap_or_default();
         let kept: Vec<_> = history
             .publications
             .iter()
-            .map(|one: &Arc<Publication>| format!("{}@{}", String::from_utf8_lossy(one.data.bytes()), one.offset))
+            .map(|one: &Arc<Publication>| {
+                format!("{}@{}", String::from_utf8_lossy(one.data.bytes()), one.offset)
+            })
             .collect();
         let kept: Vec<_> = kept.iter().map(String::as_str).collect();
         assert_eq!(kept.len(), 200);

@@ -72,8 +72,12 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Reads the stream and its top at one instant. A stream that does not exist begins with this call, so that its
     /// epoch is known; it is forgotten `meta_ttl` after its last use.
-    fn history(&self, channel: &Channel, query: HistoryQuery, meta_ttl: Duration)
-    -> Answer<Result<History, EngineError>>;
+    fn history(
+        &self,
+        channel: &Channel,
+        query: HistoryQuery,
+        meta_ttl: Duration,
+    ) -> Answer<Result<History, EngineError>>;
 
     /// Drops the publications; epoch and top stay.
     fn remove_history(&self, channel: &Channel) -> Answer<Result<(), EngineError>>;

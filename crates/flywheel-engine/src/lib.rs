@@ -16,6 +16,6 @@ mod memory;
 pub mod conformance;
 
 pub use answer::Answer;
-pub use contract::{Broker, Presence, PresenceStats, Published, PublishOptions, Sink};
+pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
 pub use error::EngineError;
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

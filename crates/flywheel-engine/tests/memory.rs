@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::conformance::{Harness, Recorder, run};
-use flywheel_engine::{Answer, Broker, MemoryEngine, MemoryLimits, Presence, Published, PublishOptions};
+use flywheel_engine::{Answer, Broker, MemoryEngine, MemoryLimits, Presence, PublishOptions, Published};
 use flywheel_model::{Channel, ClientInfo, Now, Payload, Publication, UserId};
 use flywheel_runtime::{Clock, Random};
 use flywheel_stream::{HistoryQuery, Retention};
@@ -41,7 +41,7 @@ impl Harness for InMemory {
     fn wait<T: Send + 'static>(&self, answer: Answer<T>) -> T {
         match answer {
             Answer::Now(value) => value,
-            Answer::Later(_) => panic!("memory answers at once"),
+            Answer::Later(_) => unreachable!("memory answers at once"),
         }
     }
 
@@ -56,7 +56,7 @@ impl Harness for InMemory {
 }
 
 const KEEP: Retention =
-    Retention { size: 100, ttl: Duration::from_secs(60), meta_ttl: Duration::from_secs(600) };
+    Retention { size: 100, ttl: Duration::from_mins(1), meta_ttl: Duration::from_mins(10) };
 
 fn append(memory: &InMemory, channel: &str, bytes: usize) -> Result<Published, flywheel_engine::EngineError> {
     let data = Payload::from_json("1".repeat(bytes).into());
@@ -79,12 +79,17 @@ fn threads_that_publish_into_one_channel_agree_on_one_order() {
                 for _ in 0..2_000 {
                     let options = PublishOptions { history: Some(KEEP), ..PublishOptions::default() };
                     let data = Publication::of(Payload::from("1"));
-                    assert!(matches!(engine.publish(&Channel::from("race"), data, options), Answer::Now(Ok(_))));
+                    assert!(matches!(
+                        engine.publish(&Channel::from("race"), data, options),
+                        Answer::Now(Ok(_))
+                    ));
                 }
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let expected: Vec<_> = (1..=8_000).map(|offset| format!("1@{offset}")).collect();
     assert_eq!(memory.sink.events(&Channel::from("race")), expected);
 }
@@ -94,10 +99,18 @@ fn the_books_are_balanced_when_everything_has_expired() {
     let memory = InMemory::new(1 << 30);
     for number in 0..200 {
         append(&memory, &format!("channel{number}"), 100).unwrap();
-        let info = ClientInfo { user: UserId::from("1"), client: number.to_string(), conn_info: None, chan_info: None };
+        let info = ClientInfo {
+            user: UserId::from("1"),
+            client: number.to_string(),
+            conn_info: None,
+            chan_info: None,
+        };
         memory.wait(memory.engine.add(&Channel::from("channel1"), info)).unwrap();
-        let options = PublishOptions { idempotency_key: Some(number.to_string()), ..PublishOptions::default() };
-        memory.wait(memory.engine.publish(&Channel::from("x"), Publication::of(Payload::from("1")), options)).unwrap();
+        let options =
+            PublishOptions { idempotency_key: Some(number.to_string()), ..PublishOptions::default() };
+        memory
+            .wait(memory.engine.publish(&Channel::from("x"), Publication::of(Payload::from("1")), options))
+            .unwrap();
     }
     let usage = memory.engine.memory_use();
     assert_eq!((usage.streams, usage.present), (200, 200));

@@ -23,6 +23,9 @@ pub struct ClientKey {
     pub generation: u32,
 }
 
+/// The place of a subscription that is not attached.
+const NOWHERE: u32 = u32::MAX;
+
 /// An effect of the session in a slot, to be carried out.
 pub type Pending = (u32, Effect);
 
@@ -197,9 +200,10 @@ impl Hub {
 
     /// Takes the route away. Answers whether it was the last of the shard.
     pub fn detach(&mut self, slot: u32, sub: SubKey, channel: &Channel) -> bool {
-        let Some(place) = self.get(slot).and_then(|client| client.places.get(sub.0 as usize).copied()) else {
+        let Some(place) = self.get_mut(slot).and_then(|client| client.places.get_mut(sub.0 as usize)) else {
             return false;
         };
+        let place = std::mem::replace(place, NOWHERE);
         let (moved, last) = self.routing.remove(channel, place);
         if let Some(moved) = moved {
             self.set_place(moved.slot, moved.sub, place);
@@ -211,7 +215,7 @@ impl Hub {
         if let Some(client) = self.get_mut(slot) {
             let index = sub.0 as usize;
             if client.places.len() <= index {
-                client.places.resize(index + 1, u32::MAX);
+                client.places.resize(index + 1, NOWHERE);
             }
             client.places[index] = place;
         }
@@ -279,8 +283,9 @@ impl Hub {
                     Ok(span) => outbox.push(subscriber.slot, span).map_err(|_| Disconnect::SLOW),
                     Err(NotJson) => Err(Disconnect::INAPPROPRIATE_PROTOCOL),
                 };
-                if let Err(disconnect) = queued {
-                    session.close(&mut turn, disconnect);
+                match queued {
+                    Ok(()) => frames.used[client.form.index()] += 1,
+                    Err(disconnect) => session.close(&mut turn, disconnect),
                 }
             }
             if !turn.effects.is_empty() {
@@ -305,7 +310,6 @@ impl<'e> Frames<'e> {
 
     fn get(&mut self, form: WireForm, outbox: &mut Outbox) -> Result<Span, NotJson> {
         let index = form.index();
-        self.used[index] += 1;
         let made = self.made[index].get_or_insert_with(|| {
             let body = event_body(form.encoding, &self.event.kind)?;
             let message = ServerMessage::push(self.event.channel.as_str(), body);

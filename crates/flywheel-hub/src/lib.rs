@@ -11,6 +11,9 @@ mod outbox;
 mod routing;
 mod wheel;
 
+#[cfg(test)]
+mod tests;
+
 pub use framing::WireForm;
 pub use hub::{Client, ClientKey, Delivered, Hub, Match, Pending};
 pub use outbox::{Flushed, Outbox, Overflow, Span};

@@ -1,4 +1,4 @@
-use prometheus::{IntCounter, IntGaugeVec};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
 use crate::cells::{Cells, Counters};
 use crate::declare::Declare;
@@ -15,6 +15,9 @@ pub struct OwnMetrics {
     pub(crate) gaps_healed: IntCounter,
     pub(crate) gaps_given_up: IntCounter,
     pub(crate) slow: IntCounter,
+    memory_bytes: IntGauge,
+    memory_streams: IntGauge,
+    memory_present: IntGauge,
     reloads: Counters,
     panics: IntCounter,
 }
@@ -49,6 +52,14 @@ impl OwnMetrics {
                 "flywheel_slow_disconnects_total",
                 "Clients disconnected because their queue was full.",
             ),
+            memory_bytes: declare.gauge(
+                "flywheel_memory_engine_bytes",
+                "Bytes that the memory engine holds, by its own count.",
+            ),
+            memory_streams: declare
+                .gauge("flywheel_memory_engine_streams", "Streams in the memory engine, empty ones included."),
+            memory_present: declare
+                .gauge("flywheel_memory_engine_presence_entries", "Presence entries in the memory engine."),
             reloads: Cells::new(
                 declare.counters(
                     "flywheel_config_reloads_total",
@@ -65,6 +76,13 @@ impl OwnMetrics {
     /// Sets what waits in the queue of the shard with this index.
     pub fn set_mailbox_bytes(&self, shard: usize, bytes: usize) {
         set(&self.mailbox_bytes.with_label_values(&[shard.to_string()]), bytes);
+    }
+
+    /// Sets what the memory engine holds.
+    pub fn set_memory_engine(&self, bytes: usize, streams: usize, present: usize) {
+        set(&self.memory_bytes, bytes);
+        set(&self.memory_streams, streams);
+        set(&self.memory_present, present);
     }
 
     /// Publications found a shard's queue full and were dropped.

@@ -45,8 +45,16 @@ impl Access {
         Ok(claims)
     }
 
-    pub(crate) fn verify_subscription(&self, token: &str, now: UnixSeconds) -> Result<SubscriptionClaims, Failure> {
-        self.subscription.as_ref().unwrap_or(&self.connection).verify_subscription(token, now).map_err(failure)
+    pub(crate) fn verify_subscription(
+        &self,
+        token: &str,
+        now: UnixSeconds,
+    ) -> Result<SubscriptionClaims, Failure> {
+        self.subscription
+            .as_ref()
+            .unwrap_or(&self.connection)
+            .verify_subscription(token, now)
+            .map_err(failure)
     }
 }
 

@@ -29,22 +29,25 @@ impl Node {
             }
             Ask::Admit(user) => {
                 let admitted = self.users.admit(&user, self.access().user_connection_limit);
-                let outcome = if admitted { Ok(()) } else { Err(Failure::Disconnect(Disconnect::CONNECTION_LIMIT)) };
+                let outcome =
+                    if admitted { Ok(()) } else { Err(Failure::Disconnect(Disconnect::CONNECTION_LIMIT)) };
                 Answer::Now(Outcome::Admitted(outcome))
             }
             Ask::Subscribe(plan) => self.subscribe(*plan).map(Outcome::Subscribed),
-            Ask::Publish { channel, data, info } => self.publish_for_client(&channel, data, info).map(Outcome::Done),
+            Ask::Publish { channel, data, info } => {
+                self.publish_for_client(&channel, data, info).map(Outcome::Done)
+            }
             Ask::Presence(channel) => self.presence_for_client(&channel),
             Ask::PresenceStats(channel) => self.presence_stats_for_client(&channel),
-            Ask::History(channel, query) => {
-                self.read_history(&channel, query).map(|history| Outcome::History(history.map_err(for_client)))
-            }
+            Ask::History(channel, query) => self
+                .read_history(&channel, query)
+                .map(|history| Outcome::History(history.map_err(for_client))),
         };
         match answer {
             Answer::Now(outcome) => Answer::Now(outcome),
-            Answer::Later(future) => Answer::later(async move {
-                tokio::time::timeout(DEADLINE, future).await.unwrap_or(failed)
-            }),
+            Answer::Later(future) => {
+                Answer::later(async move { tokio::time::timeout(DEADLINE, future).await.unwrap_or(failed) })
+            }
         }
     }
 
@@ -76,9 +79,10 @@ impl Node {
         match answer {
             Answer::Now(result) => report(result),
             Answer::Later(future) => self.parts.tasks.spawn(async move {
-                match tokio::time::timeout(DEADLINE, future).await {
-                    Ok(result) => report(result),
-                    Err(_) => tracing::warn!(what, "an engine call did not end in time"),
+                if let Ok(result) = tokio::time::timeout(DEADLINE, future).await {
+                    report(result);
+                } else {
+                    tracing::warn!(what, "an engine call did not end in time");
                 }
             }),
         }
@@ -132,7 +136,11 @@ impl Node {
         })
     }
 
-    pub(crate) fn read_history(&self, channel: &Channel, query: HistoryQuery) -> Answer<Result<History, EngineError>> {
+    pub(crate) fn read_history(
+        &self,
+        channel: &Channel,
+        query: HistoryQuery,
+    ) -> Answer<Result<History, EngineError>> {
         let settings = self.settings();
         let meta_ttl = settings.rules.options(channel.as_str()).map(|options| options.history_meta_ttl);
         self.parts.metrics.node.action(Action::History);
@@ -151,8 +159,10 @@ impl Node {
         self.parts.metrics.node.action(Action::PresenceStats);
         self.parts.presence.stats(channel).map(|stats| {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let stats = stats
-                .map(|stats| PresenceStatsResult { num_clients: count(stats.clients), num_users: count(stats.users) });
+            let stats = stats.map(|stats| PresenceStatsResult {
+                num_clients: count(stats.clients),
+                num_users: count(stats.users),
+            });
             Outcome::PresenceStats(stats.map_err(for_client))
         })
     }

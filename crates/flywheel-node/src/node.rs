@@ -116,7 +116,10 @@ impl Node {
     ///
     /// # Errors
     /// A shard did not answer in time.
-    pub(crate) async fn ask_shards<T>(&self, mail: impl Fn(oneshot::Sender<T>) -> Mail) -> Result<Vec<T>, NoAnswer> {
+    pub(crate) async fn ask_shards<T>(
+        &self,
+        mail: impl Fn(oneshot::Sender<T>) -> Mail,
+    ) -> Result<Vec<T>, NoAnswer> {
         let answers: Vec<_> = self
             .posts()
             .iter()

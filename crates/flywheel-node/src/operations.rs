@@ -10,17 +10,17 @@ use flywheel_engine::{PresenceStats, PublishOptions};
 use flywheel_hub::Match;
 use flywheel_metrics::{Action, MessageType, SuppressReason};
 use flywheel_model::{
-    Channel, ChannelOptions, ClientId, ClientInfo, Payload, Publication, SessionId, StreamPosition, Tags, UnixSeconds,
-    UserId,
+    Channel, ChannelOptions, ClientId, ClientInfo, Payload, Publication, SessionId, StreamPosition, Tags,
+    UnixSeconds, UserId,
 };
 use flywheel_protocol::Disconnect;
 use flywheel_session::ServerSubscribe;
 use flywheel_stream::{History, HistoryQuery, Version};
 
+use crate::Node;
 use crate::asks::retention;
 use crate::post::{Mail, Operation};
 use crate::verdict::for_api;
-use crate::Node;
 
 /// Why a call was refused. The numbers are in section 1.4 of the server API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -133,20 +133,28 @@ impl Node {
     ///
     /// # Errors
     /// 107, 102, 100.
-    pub async fn publish(&self, channel: &str, request: PublishRequest) -> Result<Option<StreamPosition>, ApiError> {
+    pub async fn publish(
+        &self,
+        channel: &str,
+        request: PublishRequest,
+    ) -> Result<Option<StreamPosition>, ApiError> {
         let channel = named(channel)?;
         let settings = self.settings();
-        let options = self.options(&settings, &channel)?;
+        let options = options_of(&settings, &channel)?;
         if !options.publication_data_format.admits(&request.data) {
             return Err(ApiError::BadRequest);
         }
         self.wait_for_shards().await;
         let PublishRequest { data, tags, skip_history, idempotency_key, version } = request;
-        let options =
-            PublishOptions { history: retention(options).filter(|_| !skip_history), idempotency_key, version };
+        let options = PublishOptions {
+            history: retention(options).filter(|_| !skip_history),
+            idempotency_key,
+            version,
+        };
         let publication = Publication { tags, ..Publication::of(data) };
         self.parts.metrics.node.message_sent(MessageType::Publication);
-        let published = self.parts.broker.publish(&channel, publication, options).wait().await.map_err(for_api)?;
+        let published =
+            self.parts.broker.publish(&channel, publication, options).wait().await.map_err(for_api)?;
         match &published {
             flywheel_engine::Published::Made(_) => {}
             flywheel_engine::Published::Repeated(_) => {
@@ -179,8 +187,7 @@ impl Node {
         request: ServerSubscribe,
     ) -> Result<(), ApiError> {
         let channel = self.existing(channel)?;
-        let operation =
-            |matching| Operation::Subscribe(matching, channel.clone(), Box::new(request.clone()));
+        let operation = |matching| Operation::Subscribe(matching, channel.clone(), Box::new(request.clone()));
         self.operate(whom, operation).await
     }
 
@@ -203,7 +210,8 @@ impl Node {
         disconnect: Disconnect,
         kept: &[String],
     ) -> Result<(), ApiError> {
-        self.operate(whom, |matching| Operation::Disconnect(matching, disconnect.clone(), kept.to_vec())).await
+        self.operate(whom, |matching| Operation::Disconnect(matching, disconnect.clone(), kept.to_vec()))
+            .await
     }
 
     /// Sets a new expiry, `None` for never, and `conn_info` with it.
@@ -268,7 +276,8 @@ impl Node {
     pub async fn channels(&self, pattern: Option<&str>) -> Result<BTreeMap<Channel, usize>, ApiError> {
         let pattern = pattern.map(glob).transpose()?;
         self.parts.metrics.node.action(Action::Survey);
-        let answers = self.ask_shards(|answer| Mail::Channels(pattern.clone(), answer)).await.map_err(internal)?;
+        let answers =
+            self.ask_shards(|answer| Mail::Channels(pattern.clone(), answer)).await.map_err(internal)?;
         let mut channels = BTreeMap::new();
         for (channel, count) in answers.into_iter().flatten() {
             *channels.entry(channel).or_default() += count;
@@ -305,7 +314,9 @@ impl Node {
         let Some(matching) = whom.matching() else {
             return Ok(());
         };
-        self.ask_shards(|answer| Mail::Operation(operation(matching.clone()), answer)).await.map_err(internal)?;
+        self.ask_shards(|answer| Mail::Operation(operation(matching.clone()), answer))
+            .await
+            .map_err(internal)?;
         Ok(())
     }
 
@@ -318,31 +329,30 @@ impl Node {
         }
     }
 
-    fn options<'a>(
-        &self,
-        settings: &'a flywheel_session::Settings,
-        channel: &Channel,
-    ) -> Result<&'a ChannelOptions, ApiError> {
-        settings.rules.options(channel.as_str()).map(Arc::as_ref).map_err(|_| ApiError::UnknownChannel)
-    }
-
     fn existing(&self, channel: &str) -> Result<Channel, ApiError> {
         let channel = named(channel)?;
-        self.options(&self.settings(), &channel)?;
+        options_of(&self.settings(), &channel)?;
         Ok(channel)
     }
 
     fn with_presence(&self, channel: &str) -> Result<Channel, ApiError> {
         let channel = named(channel)?;
-        let on = self.options(&self.settings(), &channel)?.presence;
+        let on = options_of(&self.settings(), &channel)?.presence;
         if on { Ok(channel) } else { Err(ApiError::NotAvailable) }
     }
 
     fn with_history(&self, channel: &str) -> Result<Channel, ApiError> {
         let channel = named(channel)?;
-        let on = self.options(&self.settings(), &channel)?.has_history();
+        let on = options_of(&self.settings(), &channel)?.has_history();
         if on { Ok(channel) } else { Err(ApiError::NotAvailable) }
     }
+}
+
+fn options_of<'a>(
+    settings: &'a flywheel_session::Settings,
+    channel: &Channel,
+) -> Result<&'a ChannelOptions, ApiError> {
+    settings.rules.options(channel.as_str()).map(Arc::as_ref).map_err(|_| ApiError::UnknownChannel)
 }
 
 fn named(channel: &str) -> Result<Channel, ApiError> {

@@ -29,6 +29,9 @@ impl Routes {
     pub const SHARDS_MAX: usize = Shards::BITS as usize;
 
     /// No channel is routed anywhere yet.
+    ///
+    /// # Panics
+    /// There are more posts than [`SHARDS_MAX`](Self::SHARDS_MAX).
     pub fn new(posts: Vec<Arc<ShardPost>>) -> Arc<Self> {
         assert!(posts.len() <= Self::SHARDS_MAX, "a set of shards has {} members at most", Self::SHARDS_MAX);
         let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();

@@ -15,7 +15,7 @@ use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Where a duration or number is off, something longer or larger than any operation.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+const FOREVER: Duration = Duration::from_hours(8760);
 /// Commands in flight when the configuration leaves it to the server.
 const COMMANDS_IN_FLIGHT: usize = 256;
 
@@ -107,12 +107,16 @@ pub(crate) fn reactor(config: &Config) -> ReactorSettings {
         // Source: configuration-v6, section 3.1.
         handshake_timeout: Duration::from_secs(10),
         write_timeout: config.websocket.write_timeout.unwrap_or(FOREVER),
-        rules: Rules { max_message: config.websocket.message_size_limit.unwrap_or(usize::MAX), ..Rules::default() },
+        rules: Rules {
+            max_message: config.websocket.message_size_limit.unwrap_or(usize::MAX),
+            ..Rules::default()
+        },
     }
 }
 
 pub(crate) fn endpoints(config: &Config, dev: bool) -> anyhow::Result<Endpoints> {
-    let path = |endpoint: &flywheel_config::Endpoint| endpoint.enabled.then(|| endpoint.handler_prefix.clone());
+    let path =
+        |endpoint: &flywheel_config::Endpoint| endpoint.enabled.then(|| endpoint.handler_prefix.clone());
     Ok(Endpoints {
         api: (!config.http_api.disabled).then(|| config.http_api.handler_prefix.clone()),
         transport_errors: config.http_api.error_mode == ErrorMode::Transport,
@@ -129,7 +133,8 @@ pub(crate) fn addresses(config: &Config) -> anyhow::Result<(SocketAddr, Option<S
     let server = &config.http_server;
     let external = address("http_server.address", &server.address, server.port)?;
     let host = if server.internal_address.is_empty() { &server.address } else { &server.internal_address };
-    let internal = address("http_server.internal_address", host, server.internal_port.unwrap_or(server.port))?;
+    let internal =
+        address("http_server.internal_address", host, server.internal_port.unwrap_or(server.port))?;
     Ok((external, (internal != external).then_some(internal)))
 }
 

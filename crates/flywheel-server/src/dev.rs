@@ -14,7 +14,8 @@ pub struct DevMode {
 /// The configuration of `serve --dev`, as a JSON file: memory engine, loopback only, anonymous clients in a demo
 /// namespace where everything is allowed.
 pub fn dev_file(mode: &DevMode, port: u16) -> String {
-    let origins: Vec<_> = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")).into();
+    let origins: Vec<_> =
+        ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")).into();
     json!({
         "http_server": { "address": "127.0.0.1", "port": port },
         "client": { "allow_anonymous_connect_without_token": true, "allowed_origins": origins },

@@ -10,7 +10,9 @@ pub(crate) fn read() -> ProcessReading {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = resident.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let max_fds = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
+    let max_fds = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
     ProcessReading {
         resident_bytes: kilobytes.map(|kilobytes| kilobytes * 1024),
         open_fds: std::fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count() as u64),

@@ -5,14 +5,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use flywheel_api::{ApiKey, Exposure, HttpServer, Service};
+use flywheel_api::{ApiKey, Exposure, HttpServer, Service, Upgrades, Upgrading};
 use flywheel_config::{Changes, Config, Warning};
 use flywheel_engine::{MemoryEngine, MemoryLimits};
 use flywheel_metrics::{Metrics, ReloadOutcome};
 use flywheel_node::{Node, NodeParts, Routes, ShardPost};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
-use flywheel_transport::{Door, Handoff, Reactor, Sessions, SessionsParts, listen};
+use flywheel_transport::{
+    Adopter, Answer, Door, Handoff, Reactor, Sessions, SessionsParts, adoptions, listen,
+};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -51,9 +53,15 @@ impl Server {
     ///
     /// # Errors
     /// An address cannot be listened on, a setting does not work out, or the system has no threads left.
-    pub fn start(config: Config, source: ConfigSource, logging: Logging, version: &str) -> anyhow::Result<Self> {
+    pub fn start(
+        config: Config,
+        source: ConfigSource,
+        logging: Logging,
+        version: &str,
+    ) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let shard_count = if config.node.shards == 0 { cores } else { config.node.shards }.min(Routes::SHARDS_MAX);
+        let shard_count =
+            if config.node.shards == 0 { cores } else { config.node.shards }.min(Routes::SHARDS_MAX);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
             .thread_name("flywheel-node")
@@ -76,8 +84,12 @@ impl Server {
         let posts: Vec<_> = polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell))).collect();
         let routes = Routes::new(posts.clone());
         let limits = MemoryLimits::default();
-        let engine =
-            Arc::new(MemoryEngine::new(routes.clone(), clock.clone(), Random::seeded(random.next_u64()), limits));
+        let engine = Arc::new(MemoryEngine::new(
+            routes.clone(),
+            clock.clone(),
+            Random::seeded(random.next_u64()),
+            limits,
+        ));
         let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
         let parts = NodeParts {
             uid,
@@ -105,12 +117,19 @@ impl Server {
             tracing::info!(address = %listener.local_addr()?, "listening for internal endpoints");
             http.accept(listener, Exposure::Internal)?;
         }
+        let adoptions: Vec<_> = polls.iter().map(|(_, bell)| adoptions(Arc::clone(bell))).collect();
+        http.upgrade_with(KeptConnections(Adopter::new(
+            Arc::clone(&node),
+            Arc::clone(&door),
+            adoptions.clone(),
+        )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
         spawn_housekeeping(&tasks, &node, &engine);
 
         let shard_failed = Arc::new(AtomicBool::new(false));
         let mut shards = Vec::with_capacity(shard_count);
-        for (shard, ((listener, (poll, bell)), post)) in listeners.into_iter().zip(polls).zip(posts).enumerate() {
+        let parts = listeners.into_iter().zip(polls).zip(posts).zip(adoptions);
+        for (shard, (((listener, (poll, bell)), post), adoptions)) in parts.enumerate() {
             let sessions = Sessions::new(SessionsParts {
                 node: Arc::clone(&node),
                 shard,
@@ -124,6 +143,7 @@ impl Server {
             let settings = assemble::reactor(&config);
             let mut reactor = Reactor::new(listener, clock.clone(), settings, handoff, bell, poll, sessions)
                 .context("cannot start a shard")?;
+            reactor.adopt_from(adoptions);
             let panicked = Arc::clone(&metrics);
             reactor.on_panic(move || panicked.own.panicked());
             let failed = Arc::clone(&shard_failed);
@@ -138,7 +158,8 @@ impl Server {
         }
         tracing::info!(%address, shards = shard_count, version, "listening");
         if let Some(path) = &config.pid_file {
-            std::fs::write(path, std::process::id().to_string()).with_context(|| format!("pid_file: {path}"))?;
+            std::fs::write(path, std::process::id().to_string())
+                .with_context(|| format!("pid_file: {path}"))?;
         }
         let logging = logging.shared();
         Ok(Self { config, source, logging, runtime, node, door, http, shards, shard_failed, address })
@@ -239,14 +260,32 @@ impl Server {
         {
             tracing::debug!(%error, "cannot remove the PID file");
         }
-        match finished {
-            Ok(true) => {
-                tracing::info!("stopped");
-                Exit::Clean
-            }
-            _ => {
-                tracing::error!("the shutdown timeout ran out");
-                Exit::Forced
+        if let Ok(true) = finished {
+            tracing::info!("stopped");
+            Exit::Clean
+        } else {
+            tracing::error!("the shutdown timeout ran out");
+            Exit::Forced
+        }
+    }
+}
+
+/// WebSockets on connections that carried other requests before, as a proxy that keeps connections open makes them.
+struct KeptConnections(Adopter);
+
+impl Upgrades for KeptConnections {
+    fn decide(&self, head: &[u8]) -> Upgrading {
+        match self.0.decide(head) {
+            Answer::NotOurs => Upgrading::No,
+            Answer::Refused(status) => Upgrading::Refused(status),
+            Answer::Accepted(accepted) => {
+                let mut headers = vec![
+                    ("connection", "Upgrade".to_owned()),
+                    ("upgrade", "websocket".to_owned()),
+                    ("sec-websocket-accept", accepted.accept.clone()),
+                ];
+                headers.extend(accepted.subprotocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
+                Upgrading::Yes(headers, Box::new(move |stream, read| accepted.adopt(stream, read)))
             }
         }
     }
@@ -270,6 +309,8 @@ fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, engine: &Arc<MemoryEngine
                 return;
             };
             engine.sweep();
+            let used = engine.memory_use();
+            node.metrics().own.set_memory_engine(used.bytes, used.streams, used.present);
             if let Ok(info) = node.info().await {
                 let gauges = &node.metrics().node;
                 gauges.set_clients(info.clients);

@@ -44,6 +44,13 @@ impl fmt::Display for LoadFailure {
 
 impl std::error::Error for LoadFailure {}
 
+/// A file that has been read.
+struct Text {
+    name: String,
+    content: String,
+    format: Format,
+}
+
 impl ConfigSource {
     /// Reads and validates everything. The second value says that the default file was looked for and is not there.
     ///
@@ -59,26 +66,35 @@ impl ConfigSource {
         let set = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         environment.extend(set.map(|(name, value)| (name, value.to_string_lossy().into_owned())));
         let (text, missing) = self.text()?;
-        let file = text.as_ref().map(|(name, text, format)| File { name, text, format: *format });
+        let file =
+            text.as_ref().map(|Text { name, content, format }| File { name, text: content, format: *format });
         let sources = Sources { file, env: Some(&environment), flags: &self.flags };
         let loaded = load(&sources, LoadOptions { lenient: self.lenient }).map_err(LoadFailure::Invalid)?;
         Ok((loaded, missing))
     }
 
-    fn text(&self) -> Result<(Option<(String, String, Format)>, bool), LoadFailure> {
+    /// The file, and whether it is missing although it was looked for.
+    fn text(&self) -> Result<(Option<Text>, bool), LoadFailure> {
         if let Some((name, text)) = &self.built_in {
-            return Ok((Some((name.clone(), text.clone(), Format::Json)), false));
+            return Ok((
+                Some(Text { name: name.clone(), content: text.clone(), format: Format::Json }),
+                false,
+            ));
         }
         let Some(path) = &self.file else {
             return Ok((None, false));
         };
         let name = path.display().to_string();
         let format = Format::of(&name).ok_or_else(|| {
-            LoadFailure::File(format!("{name}: the name of a configuration file ends in .json, .yaml, .yml or .toml"))
+            LoadFailure::File(format!(
+                "{name}: the name of a configuration file ends in .json, .yaml, .yml or .toml"
+            ))
         })?;
         match std::fs::read_to_string(path) {
-            Ok(text) => Ok((Some((name, text, format)), false)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.file_required => Ok((None, true)),
+            Ok(content) => Ok((Some(Text { name, content, format }), false)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.file_required => {
+                Ok((None, true))
+            }
             Err(error) => Err(LoadFailure::File(format!("{name}: {error}"))),
         }
     }

@@ -54,9 +54,9 @@ impl Session {
         if claims.subs.len() > turn.settings.channel_limit {
             return Err(Disconnect::CHANNEL_LIMIT.into());
         }
-        let user = claims.user.clone();
+        self.user = claims.user.clone();
         connecting.claims = Some(claims);
-        self.ask(turn, Context::Connect, Ask::Admit(user));
+        self.ask(turn, Context::Connect, Ask::Admit(self.user.clone()));
         Ok(())
     }
 
@@ -69,7 +69,6 @@ impl Session {
             return Err(ErrorCode::INTERNAL.into());
         };
         self.admitted = true;
-        self.user = claims.user.clone();
         self.expire_at = claims.expire_at.filter(|_| !turn.settings.insecure);
         self.conn_info = claims.info.take().map(Box::new);
         if self.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use flywheel_model::{ChannelEventKind, Epoch, Publication, StreamPosition};
+use flywheel_model::{ChannelEventKind, ClientId, Epoch, Publication, StreamPosition};
 use flywheel_protocol::client::{Presence, PushBody, ServerMessage, UnsubscribePush};
 use flywheel_protocol::{Disconnect, Unsubscribed};
 
@@ -63,7 +63,7 @@ impl Session {
             State::Live { .. } if publication.offset == 0 => Deliver::Yes,
             State::Live { position: Some(position) } => match place(position, publication.offset, epoch) {
                 Place::Next => {
-                    subscription.checked_at = turn.now.at;
+                    subscription.position_is_right(turn.now.at);
                     Deliver::Yes
                 }
                 Place::Old => Deliver::No,
@@ -82,9 +82,15 @@ impl Session {
 
     /// A client joined or left the channel. Answers whether the shared message is to be queued.
     pub fn handle_presence_event(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) -> Deliver {
-        let Some(subscription) = self.subs.get_mut(key) else {
+        let Some(subscription) = self.subs.get(key) else {
             return Deliver::No;
         };
+        // Nobody is told that he left, not even when he is back before the news is.
+        if let ChannelEventKind::Leave(info) = event
+            && ClientId::parse(&info.client) == Some(self.greeting.client)
+        {
+            return Deliver::No;
+        }
         match &subscription.state {
             State::Live { .. } if subscription.terms.push_join_leave => Deliver::Yes,
             State::Subscribing(_) if subscription.terms.push_join_leave => {

@@ -20,6 +20,9 @@ mod subscribe;
 mod subscription;
 mod upkeep;
 
+#[cfg(test)]
+mod tests;
+
 pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use delivery::Deliver;
 pub use server::ServerSubscribe;

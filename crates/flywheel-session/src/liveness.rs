@@ -10,7 +10,7 @@ use crate::Settings;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Liveness {
     ping_at: Timestamp,
-    /// When the outstanding ping must have been answered.
+    /// When the outstanding ping must have been answered; never, when pongs are not asked for.
     pong_by: Option<Timestamp>,
     ping_sent: Timestamp,
 }
@@ -58,7 +58,7 @@ impl Liveness {
         self.ping_at = now + interval;
         self.ping_sent = now;
         // A client that owes a pong and is pinged again keeps the earlier deadline.
-        self.pong_by = self.pong_by.or(settings.pong_timeout.map(|timeout| now + timeout));
+        self.pong_by = self.pong_by.or(Some(settings.pong_timeout.map_or(Timestamp::NEVER, |timeout| now + timeout)));
         Due::Ping
     }
 
@@ -97,6 +97,17 @@ mod tests {
         assert_eq!(liveness.due(at(37_500), &settings), Due::Ping);
         assert_eq!(liveness.due(at(45_499), &settings), Due::Nothing);
         assert_eq!(liveness.due(at(45_500), &settings), Due::NoPong);
+    }
+
+    #[test]
+    fn a_pong_that_nobody_waits_for_is_still_allowed_once() {
+        let settings = Settings { pong_timeout: None, ..Settings::default() };
+        let mut liveness = Liveness::start(at(0), &settings, 0);
+        assert_eq!(liveness.due(at(12_500), &settings), Due::Ping);
+        assert_eq!(liveness.due(at(37_500), &settings), Due::Ping);
+        assert_eq!(liveness.next(), at(62_500));
+        assert!(liveness.pong(at(37_501)).is_some());
+        assert_eq!(liveness.pong(at(37_502)), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Source: client protocol, section 6.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flywheel_model::{Channel, ChannelOptions};
@@ -19,6 +20,15 @@ use crate::session::Session;
 /// The `type` of a publish into a map channel.
 const MAP_TYPE: i32 = 1;
 
+/// Publish commands that cannot be carried out yet, because publications of one connection keep their order, whatever
+/// answers how fast.
+#[derive(Debug, Default)]
+pub(crate) struct Publishing {
+    /// Whether one is being worked on. Otherwise the channel of the first in the queue is being subscribed.
+    asked: bool,
+    pub(crate) queue: VecDeque<(u32, PublishRequest)>,
+}
+
 impl Session {
     pub(crate) fn begin_publish(
         &mut self,
@@ -26,14 +36,20 @@ impl Session {
         id: u32,
         request: PublishRequest,
     ) -> Result<(), Failure> {
-        if self.queue_behind_subscribe(&request.channel.clone(), id, || Request::Publish(request.clone())) {
+        // Behind earlier ones of the same channel, wherever these wait: here or for a subscription.
+        let behind = |(_, earlier): &(u32, PublishRequest)| earlier.channel == request.channel;
+        let is_behind = self.publishing.as_ref().is_some_and(|publishing| publishing.queue.iter().any(behind));
+        if !is_behind && self.queue_behind_subscribe(&request.channel, id, || Request::Publish(request.clone())) {
             return Ok(());
         }
-        // Publications of one connection keep their order, whatever answers how fast.
-        if let Some(queue) = &mut self.publishing {
-            queue.push_back((id, request));
+        if let Some(publishing) = &mut self.publishing {
+            publishing.queue.push_back((id, request));
             return Ok(());
         }
+        self.publish(turn, id, request)
+    }
+
+    fn publish(&mut self, turn: &mut Turn<'_>, id: u32, request: PublishRequest) -> Result<(), Failure> {
         let options = self.resolve(turn, &request.channel)?;
         let data = self.encoding().received(request.data);
         if request.type_ == MAP_TYPE {
@@ -48,7 +64,7 @@ impl Session {
         self.permit(turn, &options, Operation::Publish, &request.channel)?;
         let chan_info = self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
         let info = self.info(chan_info.as_deref());
-        self.publishing = Some(Box::default());
+        self.publishing.get_or_insert_default().asked = true;
         self.ask(turn, Context::Publish { id }, Ask::Publish { channel: Channel::from(request.channel), data, info });
         Ok(())
     }
@@ -58,15 +74,29 @@ impl Session {
             Outcome::Done(done) => done.map(|_position| ReplyBody::Publish(Empty {})),
             _ => Err(ErrorCode::INTERNAL.into()),
         };
+        if let Some(publishing) = &mut self.publishing {
+            publishing.asked = false;
+        }
         self.answer(turn, id, result);
-        let mut queue = self.publishing.take().unwrap_or_default();
-        while let Some((id, request)) = queue.pop_front() {
-            if let Err(failure) = self.begin_publish(turn, id, request) {
-                self.fail(turn, id, failure);
-            }
-            if let Some(publishing) = &mut self.publishing {
-                publishing.append(&mut queue);
+        self.continue_publishing(turn);
+    }
+
+    /// Carries out the next publish command that waits, unless it must go on waiting.
+    pub(crate) fn continue_publishing(&mut self, turn: &mut Turn<'_>) {
+        while self.is_connected()
+            && let Some(publishing) = self.publishing.as_mut().filter(|publishing| !publishing.asked)
+        {
+            let Some((_, next)) = publishing.queue.front() else {
+                self.publishing = None;
                 return;
+            };
+            if self.subs.of(&next.channel).is_some_and(|subscription| !subscription.is_live()) {
+                return;
+            }
+            if let Some((id, request)) = publishing.queue.pop_front()
+                && let Err(failure) = self.publish(turn, id, request)
+            {
+                self.fail(turn, id, failure);
             }
         }
     }

@@ -8,7 +8,7 @@ use flywheel_protocol::{Disconnect, Unsubscribed};
 
 use crate::effect::{Failure, Tell, Turn};
 use crate::session::{Session, ttl};
-use crate::subscription::{Origin, State, Wishes};
+use crate::subscription::{Origin, Queued, State, Wishes};
 
 /// A subscription that the server API asks for.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +21,7 @@ pub struct ServerSubscribe {
 
 impl Session {
     /// Subscribes the connection to a channel whose namespace exists. A channel that it has already is announced again
-    /// and counts as server-side from then on.
+    /// and counts as server-side from then on; one that is on its way, once it is set up.
     pub fn subscribe_by_server(&mut self, turn: &mut Turn<'_>, channel: &Channel, request: ServerSubscribe) {
         if !self.is_connected() {
             return;
@@ -38,6 +38,7 @@ impl Session {
         let wishes = Wishes { recover: request.recover_since, ..Wishes::default() };
         let sub = self.reserve(channel.clone(), options, Origin::Server, wishes);
         if let Err(failure) = self.start(turn, sub, request.grant) {
+            self.drop_subscription(turn, sub.key);
             self.server_subscription_failed(turn, failure);
         }
     }
@@ -47,16 +48,23 @@ impl Session {
         let Some(subscription) = self.subs.get_mut(key) else {
             return;
         };
-        subscription.server_side = true;
         let State::Live { position } = &subscription.state else {
+            self.queue(key, || Queued::Subscribe(Box::new(request)));
             return;
         };
+        if request.grant.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
+            return;
+        }
         let position = position.clone().unwrap_or_default();
         let (channel, terms) = (subscription.channel.clone(), subscription.terms);
+        subscription.server_side = true;
+        subscription.expire_at = request.grant.expire_at;
         if let Some(info) = request.grant.info {
             subscription.chan_info = Some(Box::new(info));
         }
+        subscription.announced |= terms.emit_join_leave;
         let chan_info = subscription.chan_info.clone();
+        self.schedule_upkeep(turn);
         let Ok(data) = encoding.optional_payload(request.grant.data.as_ref()) else {
             return self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL);
         };
@@ -67,6 +75,9 @@ impl Session {
             positioned: terms.positioned,
             data,
         };
+        if terms.presence {
+            turn.tell(Tell::AddPresence(channel.clone(), self.info(chan_info.as_deref())));
+        }
         turn.send(ServerMessage::push(channel.as_str(), PushBody::Subscribe(push)));
         if terms.emit_join_leave {
             turn.tell(Tell::Join(channel, self.info(chan_info.as_deref())));
@@ -80,9 +91,12 @@ impl Session {
         }
     }
 
-    /// Ends the subscription to a channel, if there is one, and tells the client why.
+    /// Ends the subscription to a channel, if there is one, and tells the client why. One that is on its way ends once
+    /// it is set up, after its reply.
     pub fn unsubscribe_by_server(&mut self, turn: &mut Turn<'_>, channel: &str, why: Unsubscribed) {
-        if let Some(key) = self.subs.key_of(channel) {
+        if let Some(key) = self.subs.key_of(channel)
+            && !self.queue(key, || Queued::Unsubscribe(why))
+        {
             self.end_subscription(turn, key, why);
         }
     }

@@ -1,11 +1,12 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use flywheel_model::{ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
-use flywheel_protocol::client::{Command, Encoding, PublishRequest, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
+use flywheel_protocol::client::{Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Context, Effect, Failure, Outcome, Tell, Turn};
 use crate::liveness::Liveness;
+use crate::request::Publishing;
 use crate::subscription::Subscriptions;
 
 /// How a connection begins.
@@ -43,10 +44,11 @@ pub struct Session {
     pub(crate) upkeep_at: Timestamp,
     /// Questions without an outcome yet.
     pub(crate) waiting: u32,
+    /// Whatever waits for a subscription to be set up.
+    pub(crate) queued: u32,
     pub(crate) connected_once: bool,
-    /// Publish commands behind the one that is being worked on; `None` when none is.
-    #[expect(clippy::box_collection, reason = "most sessions never publish, and this is a word instead of four")]
-    pub(crate) publishing: Option<Box<VecDeque<(u32, PublishRequest)>>>,
+    /// Most sessions never publish, and this is a word.
+    pub(crate) publishing: Option<Box<Publishing>>,
 }
 
 /// Where in its life a connection is.
@@ -93,6 +95,7 @@ impl Session {
             liveness: Liveness::OFF,
             upkeep_at: Timestamp::NEVER,
             waiting: 0,
+            queued: 0,
             connected_once: false,
             publishing: None,
         }
@@ -113,7 +116,7 @@ impl Session {
         self.greeting.encoding
     }
 
-    /// Whose connection it is; anonymous until it is connected.
+    /// Whose connection it is; anonymous until it is authenticated.
     pub fn user(&self) -> &UserId {
         &self.user
     }
@@ -130,8 +133,9 @@ impl Session {
             Phase::Refused { .. } => return true,
             _ => 0,
         };
-        let publishing = self.publishing.as_ref().map_or(0, |queue| queue.len());
-        self.waiting as usize + early + publishing >= turn.settings.commands_in_flight_max
+        let publishing = self.publishing.as_ref().map_or(0, |publishing| publishing.queue.len());
+        let waiting = self.waiting as usize + self.queued as usize;
+        waiting + early + publishing >= turn.settings.commands_in_flight_max
     }
 
     /// Whether `connect` has ever succeeded.
@@ -166,7 +170,9 @@ impl Session {
         match &mut self.phase {
             // What follows a failed connect is discarded unread.
             Phase::Closed | Phase::Refused { .. } => {}
-            _ => self.close(turn, Disconnect::BAD_REQUEST),
+            // The replies of what came before it are not lost.
+            Phase::Connecting(connecting) => connecting.early.push(Command { id: 0, request: Request::Unknown }),
+            Phase::New { .. } | Phase::Connected => self.close(turn, Disconnect::BAD_REQUEST),
         }
     }
 
@@ -182,6 +188,10 @@ impl Session {
     pub fn handle_outcome(&mut self, turn: &mut Turn<'_>, context: Context, outcome: Outcome) {
         self.waiting = self.waiting.saturating_sub(1);
         if matches!(self.phase, Phase::Closed) {
+            if matches!(outcome, Outcome::Admitted(Ok(()))) {
+                // The connection ended while the node began to count it.
+                turn.tell(Tell::Released(self.user.clone()));
+            }
             return;
         }
         match context {

@@ -18,7 +18,7 @@ use flywheel_stream::{Held, History, HistoryQuery, Merged, Recovered, RecoveryRe
 use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 use crate::permission::{Admission, Operation, may, may_subscribe};
 use crate::session::{Session, ttl};
-use crate::subscription::{Origin, Pending, State, SubKey, SubRef, Subscription, Terms, Wishes};
+use crate::subscription::{Origin, Pending, Queued, State, SubKey, SubRef, Subscription, Terms, Wishes};
 
 /// Types of subscription that exist, as numbers: 1 to 3 are maps, 4 is shared poll.
 const MAP_TYPES: std::ops::RangeInclusive<i32> = 1..=3;
@@ -45,15 +45,15 @@ impl Session {
         if channel.len() > rules.max_length {
             return Err(ErrorCode::BAD_REQUEST.into());
         }
-        if let Some(subscription) = self.subs.key_of(channel).and_then(|key| self.subs.get_mut(key)) {
+        if let Some(key) = self.subs.key_of(channel) {
             // Behind an unsubscribe that waits for the subscription to be set up, it is a new one.
-            return match subscription.pending().filter(|pending| ends_unsubscribed(pending)) {
-                Some(pending) => {
-                    pending.queued.push((id, Request::Subscribe(Box::new(request))));
-                    Ok(())
-                }
-                None => Err(ErrorCode::ALREADY_SUBSCRIBED.into()),
-            };
+            let pending = self.subs.get_mut(key).and_then(Subscription::pending);
+            if pending.is_some_and(|pending| ends_unsubscribed(pending))
+                && self.queue(key, || Queued::Command(id, Request::Subscribe(Box::new(request))))
+            {
+                return Ok(());
+            }
+            return Err(ErrorCode::ALREADY_SUBSCRIBED.into());
         }
         if self.subs.len() >= turn.settings.channel_limit {
             return Err(ErrorCode::LIMIT_EXCEEDED.into());
@@ -74,7 +74,11 @@ impl Session {
         }
         let sub = self.reserve(Channel::from(channel), options, Origin::Command(id), Wishes::of(&request));
         if request.token.is_empty() {
-            self.start(turn, sub, SubscribeGrant::default())
+            let started = self.start(turn, sub, SubscribeGrant::default());
+            if started.is_err() {
+                self.drop_subscription(turn, sub.key);
+            }
+            started
         } else {
             self.ask(turn, Context::Subscription(sub), Ask::Verify(request.token));
             Ok(())
@@ -93,6 +97,8 @@ impl Session {
     }
 
     /// Authorized: route the channel here, then ask for presence and history. Events are held back from now on.
+    ///
+    /// After an error the caller drops the subscription.
     pub(crate) fn start(&mut self, turn: &mut Turn<'_>, sub: SubRef, grant: SubscribeGrant) -> Result<(), Failure> {
         let user = self.user.clone();
         let Some(subscription) = self.subs.find(sub) else {
@@ -101,7 +107,6 @@ impl Session {
         let expired = grant.expire_at.is_some_and(|moment| moment <= turn.now.unix());
         let filtered = subscription.pending().is_some_and(|pending| pending.wishes.filter);
         if expired || filtered {
-            self.subs.remove(sub.key);
             // No namespace allows filters yet, and to ignore one would deliver what the client excluded.
             return Err(if expired { ErrorCode::EXPIRED } else { ErrorCode::BAD_REQUEST }.into());
         }
@@ -136,7 +141,11 @@ impl Session {
     }
 
     pub(crate) fn continue_subscription(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
-        let Some(origin) = self.subs.find(sub).and_then(Subscription::pending).map(|pending| pending.origin) else {
+        let Some(subscription) = self.subs.find(sub) else {
+            return;
+        };
+        let channel = subscription.channel.clone();
+        let Some(origin) = subscription.pending().map(|pending| pending.origin) else {
             return;
         };
         let result = match outcome {
@@ -154,7 +163,7 @@ impl Session {
                 Origin::Connect => self.refuse(turn, failure),
                 Origin::Server => self.server_subscription_failed(turn, failure),
             }
-            self.run_queued(turn, queued.unwrap_or_default());
+            self.run_queued(turn, &channel, queued.unwrap_or_default());
         }
     }
 
@@ -194,6 +203,7 @@ impl Session {
         };
         let ttl = subscription.expire_at.and_then(|moment| ttl(turn, moment));
         let mut result = SubscribeResult {
+            was_recovering: recovers_from(&subscription.options, &pending.wishes).is_some(),
             expires: ttl.is_some(),
             ttl: ttl.unwrap_or_default(),
             data: encoding.optional_payload(pending.grant.data.as_ref())?,
@@ -205,7 +215,6 @@ impl Session {
             let epoch = &start.position.epoch;
             result.positioned = true;
             result.recoverable = terms.recoverable;
-            result.was_recovering = pending.recovery.is_some();
             result.recovered = start.recovered;
             epoch.as_str().clone_into(&mut result.epoch);
             result.offset = start.reported_offset;
@@ -223,7 +232,7 @@ impl Session {
             }
             Origin::Command(id) => {
                 turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Subscribe(Box::new(result)) }));
-                self.go_live(turn, sub.key, position);
+                self.go_live(turn, sub, position);
             }
             Origin::Server => {
                 turn.send(ServerMessage::Push(Push {
@@ -241,7 +250,7 @@ impl Session {
                     let body = PushBody::Publication(Box::new(publication));
                     turn.send(ServerMessage::push(channel.as_str(), body));
                 }
-                self.go_live(turn, sub.key, position);
+                self.go_live(turn, sub, position);
             }
         }
         Ok(())
@@ -249,56 +258,92 @@ impl Session {
 
     /// The connect reply is out: everything that was parked goes live, then the join events.
     pub(crate) fn release_connect_subscriptions(&mut self, turn: &mut Turn<'_>) {
+        let mut released = Vec::new();
         for key in self.subs.keys() {
             let position = self.subs.get_mut(key).and_then(Subscription::pending).and_then(|pending| pending.parked.take());
-            self.go_live(turn, key, position);
+            let sub = self.subs.reference(key);
+            released.extend(self.flow(turn, sub, position).map(|(channel, queued)| (sub, channel, queued)));
+        }
+        for (sub, channel, queued) in released {
+            self.announce(turn, sub);
+            self.run_queued(turn, &channel, queued);
         }
     }
 
     /// The reply is queued: what was held back and continues the position follows it, then live delivery, then the
     /// join event, then the commands that waited.
-    fn go_live(&mut self, turn: &mut Turn<'_>, key: SubKey, position: Option<StreamPosition>) {
-        let Some(subscription) = self.subs.get_mut(key) else {
-            return;
-        };
-        subscription.checked_at = turn.now.at;
+    fn go_live(&mut self, turn: &mut Turn<'_>, sub: SubRef, position: Option<StreamPosition>) {
+        if let Some((channel, queued)) = self.flow(turn, sub, position) {
+            self.announce(turn, sub);
+            self.run_queued(turn, &channel, queued);
+        }
+    }
+
+    /// Delivers what was held back, and everything else from now on. Answers what else waited.
+    fn flow(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sub: SubRef,
+        position: Option<StreamPosition>,
+    ) -> Option<(Channel, Vec<Queued>)> {
+        let subscription = self.subs.find(sub)?;
+        subscription.position_is_right(turn.now.at);
         let state = std::mem::replace(&mut subscription.state, State::Live { position });
         let State::Subscribing(pending) = state else {
             subscription.state = state;
-            return;
+            return None;
         };
-        let (channel, terms) = (subscription.channel.clone(), subscription.terms);
-        let chan_info = subscription.chan_info.clone();
+        let channel = subscription.channel.clone();
         self.schedule_upkeep(turn);
         for held in pending.held_back {
-            self.deliver_single(turn, key, &held);
+            self.deliver_single(turn, sub.key, &held);
         }
-        if terms.emit_join_leave {
-            turn.tell(Tell::Join(channel, self.info(chan_info.as_deref())));
-        }
-        self.run_queued(turn, pending.queued);
+        Some((channel, pending.queued))
     }
 
-    fn run_queued(&mut self, turn: &mut Turn<'_>, queued: Vec<(u32, Request)>) {
-        for (id, request) in queued {
-            if self.is_connected()
-                && let Err(failure) = self.dispatch(turn, id, request)
-            {
-                self.fail(turn, id, failure);
+    /// Publishes the join event, unless the subscription has been lost again already.
+    fn announce(&mut self, turn: &mut Turn<'_>, sub: SubRef) {
+        let Some(subscription) = self.subs.find(sub).filter(|subscription| subscription.terms.emit_join_leave) else {
+            return;
+        };
+        subscription.announced = true;
+        let (channel, chan_info) = (subscription.channel.clone(), subscription.chan_info.clone());
+        turn.tell(Tell::Join(channel, self.info(chan_info.as_deref())));
+    }
+
+    /// Does what waited for a subscription to be set up or to fail.
+    fn run_queued(&mut self, turn: &mut Turn<'_>, channel: &Channel, queued: Vec<Queued>) {
+        self.queued = self.queued.saturating_sub(u32::try_from(queued.len()).unwrap_or(u32::MAX));
+        for waiting in queued {
+            if !self.is_connected() {
+                return;
+            }
+            match waiting {
+                Queued::Command(id, request) => {
+                    if let Err(failure) = self.dispatch(turn, id, request) {
+                        self.fail(turn, id, failure);
+                    }
+                }
+                Queued::Subscribe(request) => self.subscribe_by_server(turn, channel, *request),
+                Queued::Unsubscribe(why) => self.unsubscribe_by_server(turn, channel.as_str(), why),
             }
         }
+        self.continue_publishing(turn);
+    }
+
+    /// If the subscription is being set up, keeps something for afterwards.
+    pub(crate) fn queue(&mut self, key: SubKey, waiting: impl FnOnce() -> Queued) -> bool {
+        let Some(pending) = self.subs.get_mut(key).and_then(Subscription::pending) else {
+            return false;
+        };
+        pending.queued.push(waiting());
+        self.queued = self.queued.saturating_add(1);
+        true
     }
 
     /// If the channel is being subscribed, keeps the command for afterwards.
     pub(crate) fn queue_behind_subscribe(&mut self, channel: &str, id: u32, request: impl FnOnce() -> Request) -> bool {
-        let pending = self.subs.key_of(channel).and_then(|key| self.subs.get_mut(key)).and_then(Subscription::pending);
-        match pending {
-            Some(pending) => {
-                pending.queued.push((id, request()));
-                true
-            }
-            None => false,
-        }
+        self.subs.key_of(channel).is_some_and(|key| self.queue(key, || Queued::Command(id, request())))
     }
 
     pub(crate) fn unsubscribe(
@@ -339,7 +384,6 @@ impl Session {
     }
 
     fn undo(&self, turn: &mut Turn<'_>, key: SubKey, subscription: &Subscription) {
-        let live = subscription.is_live();
         let attached = match &subscription.state {
             State::Live { .. } => true,
             State::Subscribing(pending) => pending.attached,
@@ -351,7 +395,7 @@ impl Session {
                 turn.tell(Tell::RemovePresence(channel.clone(), self.greeting.client.to_string()));
             }
         }
-        if live && subscription.terms.emit_join_leave {
+        if subscription.announced {
             turn.tell(Tell::Leave(channel.clone(), self.info(subscription.chan_info.as_deref())));
         }
     }
@@ -359,12 +403,13 @@ impl Session {
 
 /// Whether the commands that wait for the subscription leave the channel unsubscribed.
 fn ends_unsubscribed(pending: &Pending) -> bool {
-    let last = pending.queued.iter().rev().find_map(|(_, request)| match request {
-        Request::Unsubscribe(_) => Some(true),
-        Request::Subscribe(_) => Some(false),
-        _ => None,
-    });
-    last.unwrap_or(false)
+    pending.queued.iter().rev().find_map(Queued::leaves_subscribed) == Some(false)
+}
+
+/// Where the client wants to be caught up from, if it does or the channel does that for everybody.
+fn recovers_from(options: &ChannelOptions, wishes: &Wishes) -> Option<StreamPosition> {
+    let automatic = options.force_recovery_mode == RecoveryMode::Cache && options.auto_cache_recover;
+    wishes.recover.clone().or_else(|| automatic.then(StreamPosition::default))
 }
 
 /// Whether and what to recover. Source: client protocol, sections 5.4 and 5.6.
@@ -374,14 +419,9 @@ fn recovery_request(
     wishes: &Wishes,
     limit: Option<usize>,
 ) -> Option<RecoveryRequest> {
+    let since = recovers_from(options, wishes).filter(|_| terms.recoverable)?;
     let mode = options.force_recovery_mode;
-    let automatic = mode == RecoveryMode::Cache && options.auto_cache_recover;
-    let since = match &wishes.recover {
-        Some(since) => since.clone(),
-        None if automatic => StreamPosition::default(),
-        None => return None,
-    };
-    terms.recoverable.then(|| RecoveryRequest { mode, since, limit: limit.unwrap_or(usize::MAX) })
+    Some(RecoveryRequest { mode, since, limit: limit.unwrap_or(usize::MAX) })
 }
 
 /// Where a positioned subscription begins.

@@ -4,8 +4,11 @@ use flywheel_model::{
     Channel, ChannelEventKind, ChannelOptions, Epoch, OptionOverrides, Payload, StreamPosition, SubscribeGrant,
     Timestamp, UnixSeconds,
 };
+use flywheel_protocol::Unsubscribed;
 use flywheel_protocol::client::{Request, SubscribeRequest};
 use flywheel_stream::RecoveryRequest;
+
+use crate::server::ServerSubscribe;
 
 /// Names a subscription within its session, as long as it is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,8 +113,30 @@ pub(crate) struct Pending {
     /// Events that came in meanwhile, and their weight in bytes.
     pub held_back: Vec<ChannelEventKind>,
     pub held_bytes: usize,
-    /// Commands for this channel that came in meanwhile, to be run when it is set up.
-    pub queued: Vec<(u32, Request)>,
+    /// What else was wanted of this channel meanwhile, to be done when it is set up.
+    pub queued: Vec<Queued>,
+}
+
+/// Something that waits until a subscription is set up or has failed.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    /// A command, by its id.
+    Command(u32, Request),
+    /// The server API subscribes.
+    Subscribe(Box<ServerSubscribe>),
+    /// The server API unsubscribes.
+    Unsubscribe(Unsubscribed),
+}
+
+impl Queued {
+    /// Whether the connection has the channel after it; `None` when it changes nothing.
+    pub(crate) fn leaves_subscribed(&self) -> Option<bool> {
+        match self {
+            Self::Command(_, Request::Subscribe(_)) | Self::Subscribe(_) => Some(true),
+            Self::Command(_, Request::Unsubscribe(_)) | Self::Unsubscribe(_) => Some(false),
+            Self::Command(..) => None,
+        }
+    }
 }
 
 impl Pending {
@@ -154,12 +179,21 @@ pub(crate) struct Subscription {
     pub chan_info: Option<Box<Payload>>,
     /// When the position was last known to be right.
     pub checked_at: Timestamp,
+    /// Whether the last check of the position found another one.
+    pub doubted: bool,
+    /// Whether a join event was published, so that a leave event will be.
+    pub announced: bool,
     pub state: State,
 }
 
 impl Subscription {
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.state, State::Live { .. })
+    }
+
+    pub(crate) fn position_is_right(&mut self, now: Timestamp) {
+        self.checked_at = now;
+        self.doubted = false;
     }
 
     pub(crate) fn pending(&mut self) -> Option<&mut Pending> {
@@ -228,6 +262,8 @@ impl Subscriptions {
             expire_at: None,
             chan_info: None,
             checked_at: Timestamp::ZERO,
+            doubted: false,
+            announced: false,
             state: State::Subscribing(pending),
         });
         match self.slots.get_mut(free) {

@@ -2,7 +2,9 @@
 //!
 //! Source: client protocol, sections 3.1, 3.4 to 3.6, 5.9, 5.11 and 5.13.
 
-use flywheel_model::Timestamp;
+use std::time::Duration;
+
+use flywheel_model::{Now, Timestamp, UnixSeconds};
 use flywheel_protocol::client::ServerMessage;
 use flywheel_protocol::{Disconnect, Unsubscribed};
 use flywheel_stream::HistoryQuery;
@@ -20,9 +22,8 @@ impl Session {
             Phase::Connecting(connecting) => connecting.until,
             Phase::Closed => Timestamp::NEVER,
             Phase::Connected => {
-                let expiry = self.expire_at.map_or(Timestamp::NEVER, |moment| {
-                    turn.now.when(moment) + turn.settings.expired_close_delay
-                });
+                let grace = turn.settings.expired_close_delay;
+                let expiry = self.expire_at.map_or(Timestamp::NEVER, |moment| end_of_grace(turn.now, moment, grace));
                 self.liveness.next().min(self.upkeep_at).min(expiry)
             }
         }
@@ -44,11 +45,8 @@ impl Session {
                 }
             }
             Phase::Connected => {
-                // The grace period counts from when the wall clock showed the expiry.
-                let grace = i64::try_from(turn.settings.expired_close_delay.as_millis()).unwrap_or(i64::MAX);
-                let over = |moment: flywheel_model::UnixSeconds| {
-                    moment.0.saturating_mul(1000).saturating_add(grace) <= now.unix_millis
-                };
+                let grace = turn.settings.expired_close_delay;
+                let over = |moment| end_of_grace(now, moment, grace) <= now.at;
                 if self.expire_at.is_some_and(over) {
                     return self.close(turn, Disconnect::EXPIRED);
                 }
@@ -85,12 +83,12 @@ impl Session {
         self.upkeep_at = Timestamp::NEVER;
         self.schedule_upkeep(turn);
         let settings = turn.settings;
-        let grace = i64::try_from(settings.expired_sub_close_delay.as_secs()).unwrap_or(i64::MAX);
+        let now = turn.now;
         for key in self.subs.keys() {
             let Some(subscription) = self.subs.get(key).filter(|subscription| subscription.is_live()) else {
                 continue;
             };
-            let over = |moment: flywheel_model::UnixSeconds| moment.0.saturating_add(grace) <= turn.now.unix().0;
+            let over = |moment| end_of_grace(now, moment, settings.expired_sub_close_delay) <= now.at;
             if subscription.expire_at.is_some_and(over) {
                 if subscription.server_side {
                     return self.close(turn, Disconnect::SUBSCRIPTION_EXPIRED);
@@ -113,20 +111,29 @@ impl Session {
 
     /// The stream's top was read: does the subscription stand there?
     ///
-    /// A publication may be on its way here, so only a position that is still old when the answer comes counts.
+    /// A publication may be on its way here, so only a position that is still old when the answer comes counts, and
+    /// only when the check before found the same.
     pub(crate) fn checked(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
         let Some(subscription) = self.subs.find(sub) else {
             return;
         };
+        let silent = turn.now.at.since(subscription.checked_at) >= turn.settings.position_check_delay;
         // A read that failed says nothing: the next round tries again.
         let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) = (outcome, &subscription.state)
         else {
             return;
         };
         if *position == history.top {
-            subscription.checked_at = turn.now.at;
-        } else if turn.now.at.since(subscription.checked_at) >= turn.settings.position_check_delay {
+            subscription.position_is_right(turn.now.at);
+        } else if silent && std::mem::replace(&mut subscription.doubted, true) {
             self.lose_position(turn, sub.key);
         }
     }
+}
+
+/// When `grace` will have passed since the wall clock showed `moment`, on the monotonic clock; now if it already has.
+fn end_of_grace(now: Now, moment: UnixSeconds, grace: Duration) -> Timestamp {
+    let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+    let left = moment.0.saturating_mul(1000).saturating_add(grace).saturating_sub(now.unix_millis);
+    now.at + Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }

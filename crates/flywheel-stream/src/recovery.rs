@@ -75,9 +75,7 @@ mod tests {
     }
 
     fn history(offsets: &[u64], top: u64) -> History {
-        let publication = |&offset| {
-            Arc::new(Publication { offset, ..Publication::of(Payload::from("1")) })
-        };
+        let publication = |&offset| Arc::new(Publication { offset, ..Publication::of(Payload::from("1")) });
         History { publications: offsets.iter().map(publication).collect(), top: position(top, "e") }
     }
 

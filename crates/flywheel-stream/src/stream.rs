@@ -63,7 +63,14 @@ pub struct Stream {
 impl Stream {
     /// A stream that never had a publication, in its life called `epoch`.
     pub fn new(epoch: Epoch, now: Timestamp, meta_ttl: Duration) -> Self {
-        Self { epoch, top: 0, entries: VecDeque::new(), weight: 0, version: None, forgotten_at: now + meta_ttl }
+        Self {
+            epoch,
+            top: 0,
+            entries: VecDeque::new(),
+            weight: 0,
+            version: None,
+            forgotten_at: now + meta_ttl,
+        }
     }
 
     /// Position of the last publication ever made.
@@ -225,7 +232,11 @@ mod tests {
             (77, true, &[5, 4, 3]),
         ];
         for (since, reverse, expected) in cases {
-            assert_eq!(offsets(&mut filled(5), Some(since), None, reverse), expected, "since {since} {reverse}");
+            assert_eq!(
+                offsets(&mut filled(5), Some(since), None, reverse),
+                expected,
+                "since {since} {reverse}"
+            );
         }
     }
 

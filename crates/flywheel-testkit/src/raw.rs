@@ -78,6 +78,11 @@ impl RawSocket {
         }
         request.push_str("\r\n");
         self.write(request.as_bytes()).unwrap();
+        self.response()
+    }
+
+    /// The response to a GET request that was written.
+    pub fn response(&mut self) -> Response {
         self.stream().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         read_response(&mut self.reader, "GET").unwrap()
     }

@@ -24,6 +24,16 @@ pub struct DoorSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
+/// Somebody is inside; dropping it lets them out.
+#[derive(Debug)]
+pub struct Pass(Arc<Door>);
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Decides who may come in. Shared by all shards.
 #[derive(Debug)]
 pub struct Door {
@@ -64,22 +74,14 @@ impl Door {
     ///
     /// # Errors
     /// [`Full`]: too many are inside, or too many came within the last second.
-    pub fn enter(&self, now: Timestamp) -> Result<(), Full> {
+    pub fn enter(self: &Arc<Self>, now: Timestamp) -> Result<Pass, Full> {
         let settings = self.settings();
         if settings.connection_rate_limit.is_some_and(|rate| !self.bucket.lock().take(now, rate)) {
             return Err(Full);
         }
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
-        if settings.connection_limit.is_some_and(|limit| before >= limit) {
-            self.leave();
-            return Err(Full);
-        }
-        Ok(())
-    }
-
-    /// A connection that came in is gone.
-    pub fn leave(&self) {
-        self.inside.fetch_sub(1, Ordering::Relaxed);
+        let pass = Pass(Arc::clone(self));
+        if settings.connection_limit.is_some_and(|limit| before >= limit) { Err(Full) } else { Ok(pass) }
     }
 }
 
@@ -114,24 +116,24 @@ mod tests {
         })
     }
 
-    fn let_in(door: &Door, millis: u64, tries: usize) -> usize {
-        (0..tries).filter(|_| door.enter(Timestamp::from_millis(millis)).is_ok()).count()
+    fn let_in(door: &Arc<Door>, millis: u64, tries: usize) -> Vec<Pass> {
+        (0..tries).filter_map(|_| door.enter(Timestamp::from_millis(millis)).ok()).collect()
     }
 
     #[test]
     fn the_limit_counts_those_who_are_inside() {
         let door = door(Some(2), None);
-        assert_eq!(let_in(&door, 0, 5), 2);
-        door.leave();
-        assert_eq!(let_in(&door, 0, 5), 1);
+        let mut inside = let_in(&door, 0, 5);
+        assert_eq!(inside.len(), 2);
+        inside.pop();
+        assert_eq!(let_in(&door, 0, 5).len(), 1);
     }
 
     #[test]
     fn the_rate_is_per_second_and_a_burst_is_one_second_worth() {
         let door = door(None, Some(10));
-        assert_eq!(let_in(&door, 0, 50), 10);
-        assert_eq!(let_in(&door, 100, 50), 1);
-        assert_eq!(let_in(&door, 600, 50), 5);
-        assert_eq!(let_in(&door, 60_000, 50), 10);
+        for (millis, expected) in [(0, 10), (100, 1), (600, 5), (60_000, 10)] {
+            assert_eq!(let_in(&door, millis, 50).len(), expected, "at {millis} ms");
+        }
     }
 }

@@ -226,7 +226,8 @@ impl Io {
     fn watch(&mut self, slot: u32, writing: bool) {
         let interest = if writing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         let token = Token(slot as usize);
-        let Some(socket) = self.places.get_mut(slot as usize).and_then(|place| place.socket.as_deref_mut()) else {
+        let Some(socket) = self.places.get_mut(slot as usize).and_then(|place| place.socket.as_deref_mut())
+        else {
             return;
         };
         socket.watches_writing = writing;
@@ -265,12 +266,11 @@ impl Io {
 
     /// Takes a connection in and has epoll watch it.
     pub(crate) fn insert(&mut self, mut stream: mio::net::TcpStream, stage: Stage) -> io::Result<ClientKey> {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.places.push(Place::default());
-                u32::try_from(self.places.len() - 1).map_err(|_| io::ErrorKind::OutOfMemory)?
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            self.places.push(Place::default());
+            u32::try_from(self.places.len() - 1).map_err(|_| io::ErrorKind::OutOfMemory)?
         };
         let registered = stream.register(&self.registry, Token(slot as usize), Interest::READABLE);
         let place = &mut self.places[slot as usize];

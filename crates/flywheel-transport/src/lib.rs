@@ -4,6 +4,7 @@
 //! end of each turn. It knows nothing of the protocol inside the frames; that is an [`Application`]. [`Sessions`] is the
 //! application that this server is about; `examples/ws_echo.rs` is another one.
 
+mod adoption;
 mod application;
 mod door;
 mod handshake;
@@ -13,10 +14,13 @@ mod listen;
 mod reactor;
 mod sessions;
 mod socket;
+mod welcome;
 
+pub use adoption::{Accepted, Adopter, Adoption, Adoptions, Answer, adoptions};
 pub use application::{Admission, Application};
-pub use door::{Door, DoorSettings, Full};
+pub use door::{Door, DoorSettings, Full, Pass};
 pub use io::Io;
 pub use listen::{ListenError, listen};
 pub use reactor::{Control, Handoff, Reactor, ReactorSettings};
-pub use sessions::{Sessions, SessionsParts, Welcome};
+pub use sessions::{Sessions, SessionsParts};
+pub use welcome::Welcome;

@@ -12,6 +12,7 @@ use flywheel_websocket::{
 };
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::adoption::{Adoption, Adoptions};
 use crate::application::{Admission, Application};
 use crate::handshake::write_status;
 use crate::io::{Alarm, Io};
@@ -38,8 +39,9 @@ pub struct ReactorSettings {
 }
 
 /// The loop of one shard: see the crate's page.
-pub struct Reactor<A> {
+pub struct Reactor<A: Application> {
     poll: Poll,
+    adoptions: Option<Adoptions<A::Context>>,
     listener: Option<mio::net::TcpListener>,
     /// Whether the listener has connections that could not be accepted.
     accept_again: bool,
@@ -83,6 +85,7 @@ impl<A: Application> Reactor<A> {
         let io = Io::new(poll.registry().try_clone()?, clock.now(), settings.write_timeout);
         Ok(Self {
             poll,
+            adoptions: None,
             listener: Some(listener),
             accept_again: false,
             bell,
@@ -94,6 +97,11 @@ impl<A: Application> Reactor<A> {
             io,
             app: application,
         })
+    }
+
+    /// Takes connections over that are WebSockets already. Its bell must be the reactor's.
+    pub fn adopt_from(&mut self, adoptions: Adoptions<A::Context>) {
+        self.adoptions = Some(adoptions);
     }
 
     /// Calls `count` for every panic that a connection caused; the connection is dropped, the shard goes on.
@@ -146,6 +154,7 @@ impl<A: Application> Reactor<A> {
             for slot in std::mem::take(&mut self.io.ready) {
                 self.read(slot, true);
             }
+            self.adopt();
             self.app.turn(&mut self.io);
             self.alarms();
             self.io.flush(self.app.outbox());
@@ -163,7 +172,8 @@ impl<A: Application> Reactor<A> {
         let now = self.clock.now();
         let alarm = self.io.alarms.idle(now.at);
         let mut timeout = [self.app.idle(now), alarm].into_iter().flatten().fold(SLEEP_MAX, Duration::min);
-        if !self.io.ready.is_empty() || !self.io.dead.is_empty() {
+        let adoptions = self.adoptions.as_ref().is_some_and(|adoptions| !adoptions.is_empty());
+        if adoptions || !self.io.ready.is_empty() || !self.io.dead.is_empty() {
             timeout = Duration::ZERO;
         } else if self.accept_again {
             timeout = timeout.min(ACCEPT_RETRY);
@@ -205,6 +215,36 @@ impl<A: Application> Reactor<A> {
                 Err(error) => return tracing::warn!(%error, "cannot accept a connection"),
             }
         }
+    }
+
+    fn adopt(&mut self) {
+        let Some(adoptions) = &self.adoptions else {
+            return;
+        };
+        let mut adopted = Vec::new();
+        adoptions.drain(&mut adopted);
+        adoptions.release(adopted.len());
+        for Adoption { stream, mut read, context } in adopted {
+            let stage = Stage::Open(self.new_websocket());
+            let inserted = stream
+                .set_nonblocking(true)
+                .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
+            match inserted {
+                Ok(key) => {
+                    self.app.outbox().open(key.slot);
+                    self.app.opened(&mut self.io, key, context);
+                    self.frames(key.slot, &mut read);
+                    // Epoll tells only what comes from now on.
+                    self.io.ready.push(key.slot);
+                }
+                Err(error) => tracing::warn!(%error, "cannot adopt a connection"),
+            }
+        }
+    }
+
+    fn new_websocket(&self) -> Open {
+        let decoder = Decoder::new(self.settings.rules);
+        Open { decoder, closing: Closing::Open, ended: false, afterwards: Afterwards::Stay }
     }
 
     /// Reads a connection. A panic there is a bug of ours, and ends that connection alone.
@@ -279,7 +319,8 @@ impl<A: Application> Reactor<A> {
                     let mut head = Head::new(Limits::default());
                     // The same bytes again, so that the next piece is looked at only where it is new.
                     if head.parse(bytes).is_ok()
-                        && let Some(Stage::Handshake(begun)) = self.io.socket(slot).map(|socket| &mut socket.stage)
+                        && let Some(Stage::Handshake(begun)) =
+                            self.io.socket(slot).map(|socket| &mut socket.stage)
                     {
                         *begun = Some(Box::new(Handshake { head, bytes: bytes.to_vec() }));
                     }
@@ -315,8 +356,8 @@ impl<A: Application> Reactor<A> {
                 outbox.open(slot);
                 match Upgrade::check(request) {
                     Ok(upgrade) => {
-                        let span =
-                            outbox.append(|arena| write_response(arena, &upgrade.accept(), subprotocol, None));
+                        let span = outbox
+                            .append(|arena| write_response(arena, &upgrade.accept(), subprotocol, None));
                         // The queue of a new connection has room for a response.
                         outbox.push(slot, span).unwrap_or_default();
                         Outcome::Answered { refused: None, context: Some(context) }
@@ -335,15 +376,11 @@ impl<A: Application> Reactor<A> {
         match outcome {
             Outcome::Http => self.hand_off(slot, bytes),
             Outcome::Answered { context: Some(context), .. } => {
+                let open = self.new_websocket();
                 let Some(socket) = self.io.socket(slot) else {
                     return;
                 };
-                socket.stage = Stage::Open(Open {
-                    decoder: Decoder::new(self.settings.rules),
-                    closing: Closing::Open,
-                    ended: false,
-                    afterwards: Afterwards::Stay,
-                });
+                socket.stage = Stage::Open(open);
                 let key = socket.key;
                 self.app.opened(&mut self.io, key, context);
                 if bytes.len() > head_length {

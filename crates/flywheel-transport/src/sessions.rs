@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
-use flywheel_metrics::{ConnectionKind, ShardCounters, Transport};
-use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp, UserId};
+use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
+use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
-use flywheel_protocol::client::{Command, Encoding, PushBody, ReplyBody, ServerMessage, commands};
+use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
 use flywheel_protocol::{Disconnect, Unsubscribed};
 use flywheel_runtime::Random;
 use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
 use flywheel_websocket::{MessageKind, Request};
 
 use crate::application::{Admission, Application};
+use crate::door::Pass;
 use crate::labels::{event_labels, frame_type, method};
 use crate::reactor::Control;
+use crate::welcome::{Welcome, welcome};
 use crate::{Door, Io};
 
 /// What the sessions of a shard need.
@@ -39,8 +41,12 @@ pub struct Sessions {
     parts: SessionsParts,
     settings: Arc<Settings>,
     hub: Hub,
+    /// Those who are inside, by slot.
+    passes: Vec<Option<Pass>>,
     counters: ShardCounters,
     counters_flushed: Timestamp,
+    /// Of the command that is being handled, for its errors; an answer that comes later has none.
+    method: Method,
     /// Effects of sessions that are still to be carried out, in order.
     pending: VecDeque<Pending>,
     scratch: Vec<Effect>,
@@ -49,19 +55,13 @@ pub struct Sessions {
 }
 
 struct Stopping {
+    disconnect: Disconnect,
     deadline: Timestamp,
     answer: Option<Answering<()>>,
 }
 
-/// What is remembered of a request until its connection is opened.
-#[derive(Debug)]
-pub struct Welcome {
-    encoding: Encoding,
-    app_pings: bool,
-    trusted_user: Option<UserId>,
-}
-
-const PROTOCOLS: [&str; 2] = ["centrifuge-json", "centrifuge-protobuf"];
+/// How often a turn looks for more to deliver.
+const ROUNDS_PER_TURN: usize = 64;
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 
 impl Sessions {
@@ -71,8 +71,10 @@ impl Sessions {
         let now = parts.node.clock().now().at;
         Self {
             hub: Hub::new(now, parts.queue_bytes_max),
+            passes: Vec::new(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
+            method: Method::Unknown,
             settings,
             pending: VecDeque::new(),
             scratch: Vec::new(),
@@ -138,9 +140,16 @@ impl Sessions {
             ServerMessage::Push(push) => {
                 if let PushBody::Unsubscribe(push) = &push.body {
                     client.server_unsubscribe(push.code);
+                    if push.code == Unsubscribed::INSUFFICIENT_STATE.code {
+                        self.counters.gap_found();
+                        self.counters.gap_given_up();
+                    }
                 }
             }
             ServerMessage::Reply(reply) => {
+                if let ReplyBody::Error(error) = &reply.body {
+                    self.counters.reply_error(self.method, error.code);
+                }
                 if let ReplyBody::Subscribe(result) = &reply.body
                     && result.was_recovering
                 {
@@ -162,6 +171,10 @@ impl Sessions {
         self.parts.node.metrics().client.server_disconnect(disconnect.code);
         if disconnect.code == Disconnect::CONNECTION_CLOSED.code {
             return io.drop_connection(slot);
+        }
+        if *disconnect == Disconnect::INSUFFICIENT_STATE {
+            self.counters.gap_found();
+            self.counters.gap_given_up();
         }
         if *disconnect == Disconnect::SLOW {
             self.counters.slow_consumer();
@@ -200,9 +213,9 @@ impl Sessions {
     }
 
     /// Delivers what has come for this shard's channels. What comes meanwhile is delivered in the same turn, so that a
-    /// burst leaves in one write per client.
+    /// burst leaves in one write per client; but sockets and timers have their turn however much comes.
     fn receive(&mut self, io: &mut Io) {
-        loop {
+        for _ in 0..ROUNDS_PER_TURN {
             let mut events = std::mem::take(&mut self.events);
             self.parts.post.deliveries.drain(&mut events);
             if events.is_empty() {
@@ -257,11 +270,10 @@ impl Sessions {
                 }
                 Mail::Shutdown(disconnect, patience, answer) => {
                     let deadline = io.now().at + patience;
-                    self.stopping = Some(Stopping { deadline, answer: Some(answer) });
                     for slot in self.hub.slots() {
                         self.with_session(io, slot, |session, turn| session.close(turn, disconnect.clone()));
                     }
-                    io.drop_unopened();
+                    self.stopping = Some(Stopping { disconnect, deadline, answer: Some(answer) });
                 }
             }
             self.carry_out(io);
@@ -281,7 +293,9 @@ impl Sessions {
             Operation::Subscribe(wanted, channel, request) => {
                 for slot in self.hub.find(&wanted) {
                     let request = (*request).clone();
-                    self.with_session(io, slot, |session, turn| session.subscribe_by_server(turn, &channel, request));
+                    self.with_session(io, slot, |session, turn| {
+                        session.subscribe_by_server(turn, &channel, request);
+                    });
                 }
             }
             Operation::Unsubscribe(wanted, channel) => {
@@ -303,7 +317,9 @@ impl Sessions {
             Operation::Refresh(wanted, expire_at, info) => {
                 for slot in self.hub.find(&wanted) {
                     let info = info.clone();
-                    self.with_session(io, slot, |session, turn| session.refresh_by_server(turn, expire_at, info));
+                    self.with_session(io, slot, |session, turn| {
+                        session.refresh_by_server(turn, expire_at, info);
+                    });
                 }
             }
         }
@@ -318,7 +334,7 @@ impl Sessions {
                 continue;
             }
             self.hub.timer_fired(key);
-            self.with_session(io, key.slot, |session, turn| session.handle_timeout(turn));
+            self.with_session(io, key.slot, flywheel_session::Session::handle_timeout);
             self.carry_out(io);
             self.hub.schedule(key.slot, now, &self.settings);
         }
@@ -340,9 +356,11 @@ impl Sessions {
 
     fn command(&mut self, io: &mut Io, slot: u32, command: Command) {
         let method = method(&command.request);
+        self.method = method;
         let started = self.parts.node.clock().elapsed();
         self.with_session(io, slot, |session, turn| session.handle_command(turn, command));
         self.carry_out(io);
+        self.method = Method::Unknown;
         self.counters.command(method, self.parts.node.clock().elapsed().saturating_sub(started));
     }
 }
@@ -354,36 +372,7 @@ impl Application for Sessions {
     type Context = Welcome;
 
     fn admit(&mut self, request: &Request<'_>) -> Admission<Welcome> {
-        let door = self.parts.door.settings();
-        if door.websocket_path.as_deref() != Some(request.path()) {
-            return Admission::Http;
-        }
-        let origin = request.header("origin").filter(|origin| !origin.is_empty());
-        if let Some(origin) = origin {
-            let origin = String::from_utf8_lossy(origin.as_ref()).to_lowercase();
-            if !door.origins.is_match(&origin) {
-                tracing::info!(origin, "a connection from an origin that is not allowed was refused");
-                return Admission::Refuse(403);
-            }
-        }
-        let now = self.parts.node.clock().now().at;
-        if self.parts.door.enter(now).is_err() {
-            self.parts.node.metrics().node.connection_limit_reached();
-            return Admission::Refuse(503);
-        }
-        let query = request.query().unwrap_or_default();
-        let asks = |pair: &str| query.split('&').any(|candidate| candidate == pair);
-        let subprotocol = chosen_protocol(request);
-        let protobuf = subprotocol == Some("centrifuge-protobuf")
-            || asks("format=protobuf")
-            || asks("cf_protocol=protobuf");
-        let trusted_user = door.user_id_header.as_deref().and_then(|name| request.header(name));
-        let context = Welcome {
-            encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },
-            app_pings: !asks("cf_ws_frame_ping_pong=true"),
-            trusted_user: trusted_user.map(|user| UserId::from(String::from_utf8_lossy(user.as_ref()).as_ref())),
-        };
-        Admission::WebSocket { subprotocol, context }
+        welcome(&self.parts.door, &self.parts.node, request)
     }
 
     fn opened(&mut self, io: &mut Io, key: ClientKey, context: Welcome) {
@@ -399,6 +388,15 @@ impl Application for Sessions {
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         self.hub.insert(key, session);
+        let index = key.slot as usize;
+        if self.passes.len() <= index {
+            self.passes.resize_with(index + 1, || None);
+        }
+        self.passes[index] = Some(context.pass);
+        if let Some(disconnect) = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone()) {
+            self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
+            self.carry_out(io);
+        }
         self.hub.schedule(key.slot, io.now(), &self.settings);
     }
 
@@ -414,7 +412,7 @@ impl Application for Sessions {
                 }
                 Err(malformed) => {
                     tracing::debug!(slot, %malformed, "a client sent what is no command");
-                    self.with_session(io, slot, |session, turn| session.handle_malformed(turn));
+                    self.with_session(io, slot, flywheel_session::Session::handle_malformed);
                     self.carry_out(io);
                 }
             }
@@ -423,20 +421,20 @@ impl Application for Sessions {
     }
 
     fn pong(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, |session, turn| session.handle_transport_pong(turn));
+        self.with_session(io, slot, flywheel_session::Session::handle_transport_pong);
         self.carry_out(io);
         self.rest(io, slot);
     }
 
     fn ended(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, |session, turn| session.handle_closed(turn));
+        self.with_session(io, slot, flywheel_session::Session::handle_closed);
         self.carry_out(io);
     }
 
     fn gone(&mut self, slot: u32) {
         match self.hub.remove(slot) {
             Some(client) => {
-                self.parts.door.leave();
+                self.passes[slot as usize] = None;
                 if client.session.was_connected() {
                     self.counters.connection_closed(WEBSOCKET);
                 }
@@ -450,6 +448,10 @@ impl Application for Sessions {
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
+        if self.stopping.is_some() {
+            // Also those that came while the listener was being closed.
+            io.drop_unopened();
+        }
         if io.now().at.since(self.counters_flushed) >= COUNTERS_EVERY {
             self.counters_flushed = io.now().at;
             self.counters.written(io.take_written());
@@ -468,9 +470,4 @@ impl Application for Sessions {
     fn outbox(&mut self) -> &mut Outbox {
         &mut self.hub.outbox
     }
-}
-
-/// The first of the client's subprotocols that is one of ours.
-fn chosen_protocol(request: &Request<'_>) -> Option<&'static str> {
-    request.items("sec-websocket-protocol").find_map(|asked| PROTOCOLS.into_iter().find(|known| *known == asked))
 }

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use flywheel_metrics::{ApiFailure, ApiMethod, ApiProtocol};
 use flywheel_model::{Payload, StreamPosition, SubscribeGrant, UnixSeconds};
 use flywheel_node::{ApiError, Node, Whom};
+use flywheel_protocol::Disconnect;
 use flywheel_protocol::api as wire;
 use flywheel_protocol::json::{self, Members};
-use flywheel_protocol::Disconnect;
 use flywheel_session::ServerSubscribe;
 use flywheel_stream::HistoryQuery;
 
@@ -21,7 +21,6 @@ pub type Reply = Result<Vec<u8>, ApiError>;
 /// A request that could be read.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "a variant is the request of the method that it is named after")]
-#[expect(clippy::large_enum_variant, reason = "lives for one call, on the stack")]
 pub enum Call {
     Publish(wire::PublishRequest),
     Broadcast(wire::BroadcastRequest),
@@ -135,9 +134,8 @@ impl Call {
             }
             Self::Disconnect(request) => {
                 let whom = Whom { user: request.user, client: request.client, session: request.session };
-                let disconnect = request.disconnect.map_or(Disconnect::FORCE_DISCONNECT, |given| Disconnect {
-                    code: given.code,
-                    reason: given.reason.into(),
+                let disconnect = request.disconnect.map_or(Disconnect::FORCE_DISCONNECT, |given| {
+                    Disconnect { code: given.code, reason: given.reason.into() }
                 });
                 node.disconnect_clients(&whom, disconnect, &request.whitelist).await?;
                 Ok(empty())
@@ -155,7 +153,8 @@ impl Call {
             }
             Self::Presence(request) => {
                 let clients = node.presence(&request.channel).await?;
-                let entries = clients.iter().map(|info| Ok((info.client.clone(), result::client_info(info)?)));
+                let entries =
+                    clients.iter().map(|info| Ok((info.client.clone(), result::client_info(info)?)));
                 let presence = entries.collect::<Result<BTreeMap<_, _>, ApiError>>()?;
                 Ok(text(&wire::PresenceResult { presence }))
             }

@@ -50,6 +50,9 @@ impl Method {
 
     /// How metrics label it.
     pub fn label(self) -> ApiMethod {
-        Self::ALL.iter().find(|(method, ..)| *method == self).map_or(ApiMethod::Unknown, |(_, _, label, _)| *label)
+        Self::ALL
+            .iter()
+            .find(|(method, ..)| *method == self)
+            .map_or(ApiMethod::Unknown, |(_, _, label, _)| *label)
     }
 }

@@ -48,7 +48,9 @@ macro_rules! publication {
 }
 
 /// What a publish asks for, and where.
-pub(super) fn publish(request: flywheel_protocol::api::PublishRequest) -> Result<(String, PublishRequest), ApiError> {
+pub(super) fn publish(
+    request: flywheel_protocol::api::PublishRequest,
+) -> Result<(String, PublishRequest), ApiError> {
     let mut request = request;
     let channel = std::mem::take(&mut request.channel);
     Ok((channel, publication!(request)))

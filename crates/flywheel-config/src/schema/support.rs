@@ -32,7 +32,7 @@ impl Support {
 /// Whether SIGHUP takes a changed key over; otherwise it needs a restart.
 pub(super) fn reloadable(path: &str) -> bool {
     let covered = |table: &[&str]| table.iter().any(|prefix| covers(prefix, path));
-    covered(RELOADABLE) && !covered(&["channel.proxy", "rpc.proxy"])
+    covered(RELOADABLE) && !covered(&["client.proxy", "channel.proxy", "rpc.proxy"])
 }
 
 /// The words of a choice that work in this version, where that is not all of them.
@@ -57,24 +57,7 @@ const RELOADABLE: &[&str] = &[
     "log.level",
     "channel",
     "rpc",
-    "client.token",
-    "client.subscription_token",
-    "client.ping_interval",
-    "client.pong_timeout",
-    "client.expired_close_delay",
-    "client.expired_sub_close_delay",
-    "client.stale_close_delay",
-    "client.channel_limit",
-    "client.queue_max_size",
-    "client.presence_update_interval",
-    "client.concurrency",
-    "client.channel_position_check_delay",
-    "client.channel_position_max_time_lag",
-    "client.connection_limit",
-    "client.user_connection_limit",
-    "client.connection_rate_limit",
-    "client.history_max_publication_limit",
-    "client.recovery_max_publication_limit",
+    "client",
 ];
 
 const MARKS: &[(&str, Support)] = &[

@@ -6,7 +6,7 @@ use flywheel_model::{Channel, StreamPosition, Timestamp};
 use hashbrown::HashMap;
 
 /// How long a key is remembered. Source: server API, section 3.3.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 
 /// Which publications were made under which key.
 #[derive(Debug, Default)]
@@ -17,18 +17,31 @@ pub(super) struct Idempotency {
     weight: usize,
 }
 
+/// A publication that was made under a key.
+pub(super) struct MadeBefore {
+    /// Where in the stream; `None` past it.
+    pub position: Option<StreamPosition>,
+}
+
 fn weight(key: &str) -> usize {
     key.len() + 128
 }
 
 impl Idempotency {
-    /// The position of the publication made under `key`, if one was.
-    pub(super) fn find(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<Option<StreamPosition>> {
+    /// The publication made under `key`, if one was.
+    pub(super) fn find(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<MadeBefore> {
         self.expire(now);
-        self.made.get(&(channel.clone(), Arc::from(key))).cloned()
+        let position = self.made.get(&(channel.clone(), Arc::from(key)))?;
+        Some(MadeBefore { position: position.clone() })
     }
 
-    pub(super) fn remember(&mut self, now: Timestamp, channel: &Channel, key: &str, position: Option<StreamPosition>) {
+    pub(super) fn remember(
+        &mut self,
+        now: Timestamp,
+        channel: &Channel,
+        key: &str,
+        position: Option<StreamPosition>,
+    ) {
         let entry = (channel.clone(), Arc::from(key));
         self.weight += weight(key);
         self.expiry.push_back((now + WINDOW, entry.clone()));

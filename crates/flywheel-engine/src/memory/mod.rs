@@ -14,7 +14,7 @@ use flywheel_runtime::{Clock, Random};
 use flywheel_stream::{Append, History, HistoryQuery, Stream};
 use parking_lot::Mutex;
 
-use crate::{Answer, Broker, EngineError, Presence, PresenceStats, Published, PublishOptions, Sink};
+use crate::{Answer, Broker, EngineError, Presence, PresenceStats, PublishOptions, Published, Sink};
 use shelf::Shelf;
 
 /// Bounds of a memory engine.
@@ -31,7 +31,7 @@ pub struct MemoryLimits {
 impl Default for MemoryLimits {
     /// One gibibyte; presence as in the reference.
     fn default() -> Self {
-        Self { bytes: 1 << 30, presence_ttl: Duration::from_secs(60) }
+        Self { bytes: 1 << 30, presence_ttl: Duration::from_mins(1) }
     }
 }
 
@@ -134,9 +134,9 @@ impl MemoryEngine {
     ) -> Result<Published, EngineError> {
         let now = self.clock.now().at;
         if let Some(key) = &options.idempotency_key
-            && let Some(position) = shelf.made_before(now, channel, key)
+            && let Some(made) = shelf.made_before(now, channel, key)
         {
-            return Ok(Published::Repeated(position));
+            return Ok(Published::Repeated(made.position));
         }
         let published = match options.history {
             None => {

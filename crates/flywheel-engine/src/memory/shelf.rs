@@ -6,7 +6,7 @@ use flywheel_stream::Stream;
 use hashbrown::HashMap;
 
 use super::MemoryUse;
-use super::idempotency::Idempotency;
+use super::idempotency::{Idempotency, MadeBefore};
 use super::presence::Present;
 use crate::PresenceStats;
 
@@ -64,7 +64,7 @@ impl Shelf {
         }
     }
 
-    pub(super) fn made_before(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<Option<StreamPosition>> {
+    pub(super) fn made_before(&mut self, now: Timestamp, channel: &Channel, key: &str) -> Option<MadeBefore> {
         self.idempotency.find(now, channel, key)
     }
 

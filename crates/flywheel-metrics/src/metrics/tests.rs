@@ -26,6 +26,9 @@ flywheel_deliveries_total
 flywheel_gaps_found_total
 flywheel_gaps_given_up_total
 flywheel_gaps_healed_total
+flywheel_memory_engine_bytes
+flywheel_memory_engine_presence_entries
+flywheel_memory_engine_streams
 flywheel_panics_total
 flywheel_shard_mailbox_dropped_publications_total
 flywheel_slow_disconnects_total
@@ -92,6 +95,7 @@ fn eventful() -> Metrics {
     metrics.api.failed(ApiProtocol::Grpc, ApiMethod::Rpc, ApiFailure::Code(107));
     metrics.api.failed(ApiProtocol::Http, ApiMethod::Batch, ApiFailure::Unmarshal);
     metrics.own.set_mailbox_bytes(1, 77);
+    metrics.own.set_memory_engine(1, 2, 3);
     metrics.own.publications_dropped(6);
     metrics.own.reloaded(ReloadOutcome::Refused);
     metrics.own.panicked();
@@ -181,6 +185,9 @@ flywheel_shard_mailbox_bytes{shard="1"} 77
 flywheel_shard_mailbox_dropped_publications_total 6
 flywheel_config_reloads_total{outcome="refused"} 1
 flywheel_panics_total 1
+flywheel_memory_engine_bytes 1
+flywheel_memory_engine_streams 2
+flywheel_memory_engine_presence_entries 3
 flywheel_deliveries_total 3
 flywheel_socket_written_bytes_total 180
 flywheel_gaps_found_total 2

@@ -97,7 +97,11 @@ fn tool(name: &'static str, about: &'static str) -> Command {
 
 fn serving(command: Command) -> Command {
     let flags = FLAGS.into_iter().map(|(key, is_switch, help)| {
-        let arg = Arg::new(key).long(key).help(help).help_heading("Configuration keys").hide_short_help(!is_basic(key));
+        let arg = Arg::new(key)
+            .long(key)
+            .help(help)
+            .help_heading("Configuration keys")
+            .hide_short_help(!is_basic(key));
         let arg = match key {
             "http_server.address" => arg.short('a'),
             "http_server.port" => arg.short('p'),
@@ -121,7 +125,10 @@ fn serving(command: Command) -> Command {
 
 /// Flags that the short help shows.
 fn is_basic(key: &str) -> bool {
-    matches!(key, "http_server.address" | "http_server.port" | "log.level" | "health.enabled" | "prometheus.enabled")
+    matches!(
+        key,
+        "http_server.address" | "http_server.port" | "log.level" | "health.enabled" | "prometheus.enabled"
+    )
 }
 
 fn config(default: &'static str) -> Arg {
@@ -143,7 +150,13 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 fn token_maker(name: &'static str, about: &'static str, with_channel: bool) -> Command {
     let command = tool(name, about)
         .arg(config("config.json"))
-        .arg(Arg::new("user").long("user").short('u').value_name("ID").help("User id; without it the token has none"))
+        .arg(
+            Arg::new("user")
+                .long("user")
+                .short('u')
+                .value_name("ID")
+                .help("User id; without it the token has none"),
+        )
         .arg(
             Arg::new("ttl")
                 .long("ttl")

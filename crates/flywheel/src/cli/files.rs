@@ -59,6 +59,7 @@ fn write_new(matches: &ArgMatches, tree: &serde_json::Value) -> Outcome {
         code: 1,
     })?;
     let failed = |error: std::io::Error| Failed { message: format!("{file}: {error}"), code: 1 };
-    let mut created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    let mut created =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     created.write_all(render(tree, format).as_bytes()).map_err(failed)
 }

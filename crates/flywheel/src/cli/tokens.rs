@@ -32,7 +32,8 @@ fn keys(config: &Config, kind: Kind) -> &TokenConfig {
 pub(super) fn generate(matches: &ArgMatches, channel: Option<&String>) -> Outcome {
     let config = configuration(matches)?;
     let kind = if channel.is_some() { Kind::Subscription } else { Kind::Connection };
-    let secret = keys(&config, kind).hmac_secret_key.as_deref().context("client.token.hmac_secret_key is not set")?;
+    let secret =
+        keys(&config, kind).hmac_secret_key.as_deref().context("client.token.hmac_secret_key is not set")?;
     let user = matches.get_one::<String>("user").map(String::as_str);
     let ttl = matches.get_one::<i64>("ttl").copied().unwrap_or_default();
     let now = Clock::system().now().unix();

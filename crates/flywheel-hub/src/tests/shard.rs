@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use flywheel_model::{
+    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload,
+    Publication, SessionId, Timestamp,
+};
+use flywheel_protocol::client::{Encoding, commands};
+use flywheel_protocol::Disconnect;
+use flywheel_session::{Ask, Effect, Greeting, Outcome, Session, Settings, Turn};
+
+use crate::{ClientKey, Delivered, Hub, Pending};
+
+/// A hub and everything that a driver adds to it, except for sockets.
+pub(super) struct Shard {
+    pub hub: Hub,
+    pub settings: Settings,
+    pub now: Now,
+    /// Codes with which connections were closed.
+    pub closed: Vec<(u32, u32)>,
+}
+
+impl Shard {
+    pub(super) fn new(queue_bytes_max: usize) -> Self {
+        let open = ChannelOptions {
+            allow_subscribe_for_client: true,
+            allow_subscribe_for_anonymous: true,
+            ..ChannelOptions::default()
+        };
+        let rules = ChannelRules { without_namespace: Arc::new(open), ..ChannelRules::default() };
+        let settings = Settings { version: "v".into(), rules: Arc::new(rules), ..Settings::default() };
+        let now = Now::default();
+        Self { hub: Hub::new(now.at, queue_bytes_max), settings, now, closed: Vec::new() }
+    }
+
+    /// Opens a connection whose ids are made of its slot and generation, and connects it as `user`.
+    pub(super) fn open(&mut self, slot: u32, generation: u32, encoding: Encoding, user: &str) {
+        let random = u128::from(slot) << 32 | u128::from(generation);
+        let greeting = Greeting {
+            client: ClientId::from_random(random),
+            session: SessionId::from_random(!random),
+            encoding,
+            app_pings: true,
+            random: 0,
+            trusted_user: None,
+        };
+        let turn = Turn { now: self.now, settings: &self.settings, effects: &mut Vec::new() };
+        let session = Session::new(greeting, &turn);
+        self.hub.outbox.open(slot);
+        self.hub.insert(ClientKey { slot, generation }, session);
+        self.send(slot, &format!(r#"{{"id":1,"connect":{{"token":"{user}"}}}}"#));
+        self.read(slot);
+    }
+
+    pub(super) fn subscribe(&mut self, slot: u32, channel: &str) {
+        self.send(slot, &format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"}}}}"#));
+        self.read(slot);
+    }
+
+    pub(super) fn unsubscribe(&mut self, slot: u32, channel: &str) {
+        self.send(slot, &format!(r#"{{"id":3,"unsubscribe":{{"channel":"{channel}"}}}}"#));
+        self.read(slot);
+    }
+
+    fn send(&mut self, slot: u32, frame: &str) {
+        for command in commands(frame.as_bytes(), Encoding::Json) {
+            self.act(slot, |session, turn| session.handle_command(turn, command.unwrap()));
+        }
+    }
+
+    pub(super) fn act(&mut self, slot: u32, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
+        let mut effects = Vec::new();
+        let mut turn = Turn { now: self.now, settings: &self.settings, effects: &mut effects };
+        act(&mut self.hub.get_mut(slot).unwrap().session, &mut turn);
+        self.carry_out(effects.into_iter().map(|effect| (slot, effect)).collect());
+    }
+
+    fn carry_out(&mut self, effects: Vec<Pending>) {
+        for (slot, effect) in effects {
+            match effect {
+                Effect::Send(message) => {
+                    if let Err(disconnect) = self.hub.send(slot, &message) {
+                        self.act(slot, |session, turn| session.close(turn, disconnect));
+                    }
+                }
+                Effect::Close(disconnect) => {
+                    if disconnect == Disconnect::SLOW {
+                        self.hub.outbox.discard(slot);
+                    }
+                    self.closed.push((slot, disconnect.code));
+                }
+                Effect::Register(user) => self.hub.register(slot, user),
+                Effect::Attach(sub, channel) => {
+                    self.hub.attach(slot, sub, &channel);
+                }
+                Effect::Detach(sub, channel) => {
+                    self.hub.detach(slot, sub, &channel);
+                }
+                Effect::Ask(context, ask) => {
+                    let outcome = match ask {
+                        Ask::Authenticate { token, .. } => {
+                            let claims = ConnectClaims { user: token.into(), ..ConnectClaims::default() };
+                            Outcome::Connected(Ok(Box::new(claims)))
+                        }
+                        Ask::Admit(_) => Outcome::Admitted(Ok(())),
+                        Ask::Subscribe(_) => Outcome::Subscribed(Ok(None)),
+                        other => panic!("nobody answers {other:?}"),
+                    };
+                    self.act(slot, |session, turn| session.handle_outcome(turn, context, outcome));
+                }
+                Effect::Tell(_) | Effect::TransportPing => {}
+            }
+        }
+    }
+
+    pub(super) fn publish(&mut self, channel: &str, data: &'static str) -> Delivered {
+        let publication = Arc::new(Publication::of(Payload::from(data)));
+        let kind = ChannelEventKind::Publication(publication, Epoch::unknown());
+        let event = ChannelEvent { channel: Channel::from(channel), kind };
+        let mut effects = Vec::new();
+        let delivered = self.hub.deliver(self.now, &self.settings, &event, &mut effects);
+        self.carry_out(effects);
+        delivered
+    }
+
+    /// Takes what stands in the queue of a client, as the bytes of its frames.
+    pub(super) fn read(&mut self, slot: u32) -> Vec<u8> {
+        let mut read = Vec::new();
+        let flushed = self.hub.outbox.flush(slot, |slices| {
+            slices.iter().for_each(|slice| read.extend_from_slice(slice));
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        });
+        flushed.unwrap();
+        read
+    }
+
+    pub(super) fn at(&mut self, millis: u64) {
+        self.now.at = Timestamp::from_millis(millis);
+    }
+}
+
+/// A WebSocket frame of a server with a short payload.
+pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode, u8::try_from(payload.len()).unwrap()];
+    assert!(payload.len() < 126);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+pub(super) fn text(payload: &str) -> Vec<u8> {
+    frame(1, payload.as_bytes())
+}

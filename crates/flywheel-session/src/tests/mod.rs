@@ -1,0 +1,21 @@
+//! The client protocol, rule by rule, against a scripted engine and with literal timestamps.
+
+mod audit;
+mod closing;
+mod connect;
+mod delivery;
+mod engine;
+mod expiry;
+mod in_flight;
+mod observer;
+mod position;
+mod presence;
+mod publish;
+mod query;
+mod random;
+mod recovery;
+mod refresh;
+mod server;
+mod subscribe;
+mod time;
+mod world;

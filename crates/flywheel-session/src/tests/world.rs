@@ -1,0 +1,355 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use flywheel_model::{
+    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Now, Payload, SessionId, Timestamp, UserId,
+};
+use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::{Encoding, Presence, PushBody, ServerMessage, commands};
+
+use super::audit::Audit;
+use super::engine::{Engine, namespaces};
+use crate::{Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn};
+
+/// What the wall clock shows when a test begins.
+pub(super) const UNIX_START: i64 = 1_700_000_000;
+/// The reply to the plain connect command that has id 1.
+pub(super) const CONNECTED: &str = r#"{"id":1,"connect":{"client":"c1","version":"v","ping":25,"pong":true}}"#;
+
+/// A client, its session, and a scripted server around it.
+pub(super) struct World {
+    pub settings: Settings,
+    pub now: Now,
+    pub session: Session,
+    pub engine: Engine,
+    /// Questions that were not answered at once.
+    pub asked: Vec<(Context, Ask)>,
+    slow: Vec<&'static str>,
+    pub audit: Audit,
+    pub effects: Vec<Effect>,
+    pending: VecDeque<Effect>,
+    pub mailbox: VecDeque<ChannelEvent>,
+    /// Whether events wait in the mailbox until they are fetched.
+    pub mail_waits: bool,
+    fetching: bool,
+    lines: Vec<String>,
+    /// Messages to the client, for who wants more than text.
+    pub sent: Vec<ServerMessage>,
+}
+
+fn kind(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Authenticate { .. } => "authenticate",
+        Ask::Admit(_) => "admit",
+        Ask::Verify(_) => "verify",
+        Ask::Subscribe(_) => "subscribe",
+        Ask::Publish { .. } => "publish",
+        Ask::Presence(_) => "presence",
+        Ask::PresenceStats(_) => "presence_stats",
+        Ask::History(..) => "history",
+    }
+}
+
+fn settings() -> Settings {
+    let (without_namespace, namespaces) = namespaces();
+    let rules = ChannelRules {
+        without_namespace: Arc::new(without_namespace),
+        namespaces: namespaces.into_iter().map(|(name, options)| (name.to_owned(), Arc::new(options))).collect(),
+        ..ChannelRules::default()
+    };
+    Settings { version: "v".into(), rules: Arc::new(rules), recovery_limit: Some(3), ..Settings::default() }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    /// A world with other settings, or a connection that begins in another way.
+    pub(super) fn with(change: impl FnOnce(&mut Settings, &mut Greeting)) -> Self {
+        let mut settings = settings();
+        let mut greeting = Greeting {
+            client: ClientId::from_random(1),
+            session: SessionId::from_random(2),
+            encoding: Encoding::Json,
+            app_pings: true,
+            random: 0,
+            trusted_user: None,
+        };
+        change(&mut settings, &mut greeting);
+        let now = Now { at: Timestamp::ZERO, unix_millis: UNIX_START * 1000 };
+        let mut engine = Engine::default();
+        let claims = |user: &str| Ok(ConnectClaims { user: UserId::from(user), ..ConnectClaims::default() });
+        engine.tokens.insert(String::new(), claims(""));
+        engine.tokens.insert("t42".into(), claims("42"));
+        engine.tokens.insert("t43".into(), claims("43"));
+        engine.tokens.insert("old".into(), Err(Failure::ExpiredToken));
+        let turn = Turn { now, settings: &settings, effects: &mut Vec::new() };
+        Self {
+            session: Session::new(greeting, &turn),
+            settings,
+            now,
+            engine,
+            asked: Vec::new(),
+            slow: Vec::new(),
+            audit: Audit::default(),
+            effects: Vec::new(),
+            pending: VecDeque::new(),
+            mailbox: VecDeque::new(),
+            mail_waits: false,
+            fetching: false,
+            lines: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// A world whose client has connected as user 42.
+    pub(super) fn connected() -> Self {
+        let mut world = Self::new();
+        world.connect();
+        world
+    }
+
+    pub(super) fn connect(&mut self) {
+        self.send(r#"{"id":1,"connect":{"token":"t42"}}"#);
+        self.sees(&[CONNECTED]);
+    }
+
+    /// From now on questions of this kind are answered when the test says so.
+    pub(super) fn slow(&mut self, kind: &'static str) {
+        self.slow.push(kind);
+    }
+
+    pub(super) fn fast(&mut self) {
+        self.slow.clear();
+    }
+
+    /// Lets the session do something, and carries out what it wants done.
+    pub(super) fn act(&mut self, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
+        let mut effects = std::mem::take(&mut self.effects);
+        let mut turn = Turn { now: self.now, settings: &self.settings, effects: &mut effects };
+        act(&mut self.session, &mut turn);
+        effects.iter().for_each(|effect| self.audit.effect(effect));
+        self.pending.extend(effects.drain(..));
+        self.effects = effects;
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(effect) = self.pending.pop_front() {
+            self.carry_out_one(effect);
+        }
+        if !self.mail_waits {
+            self.fetch_mail();
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(message) => self.sent(message),
+            Effect::TransportPing => self.lines.push("transport ping".into()),
+            Effect::Close(Disconnect { code, reason }) => self.lines.push(format!("close {code} {reason}")),
+            Effect::Register(user) => self.lines.push(format!("register {user}")),
+            Effect::Attach(_, channel) => self.lines.push(format!("attach {channel}")),
+            Effect::Detach(_, channel) => self.lines.push(format!("detach {channel}")),
+            Effect::Ask(context, ask) => {
+                self.lines.push(format!("ask {}", kind(&ask)));
+                if self.slow.contains(&kind(&ask)) {
+                    self.asked.push((context, ask));
+                } else {
+                    let outcome = self.outcome_of(&ask);
+                    self.act(|session, turn| session.handle_outcome(turn, context, outcome));
+                }
+            }
+            Effect::Tell(tell) => {
+                let line = match &tell {
+                    Tell::Join(channel, _) => format!("join {channel}"),
+                    Tell::Leave(channel, _) => format!("leave {channel}"),
+                    Tell::AddPresence(channel, _) => format!("add presence {channel}"),
+                    Tell::RemovePresence(channel, _) => format!("remove presence {channel}"),
+                    Tell::Released(user) => format!("released {user}"),
+                };
+                self.lines.push(line);
+                self.mailbox.extend(self.engine.tell(tell));
+            }
+        }
+    }
+
+    fn outcome_of(&mut self, ask: &Ask) -> Outcome {
+        let (outcome, event) = self.engine.answer(&self.settings, ask);
+        self.mailbox.extend(event);
+        if self.pending.is_empty() && !self.mail_waits {
+            self.fetch_mail();
+        }
+        outcome
+    }
+
+    fn sent(&mut self, message: ServerMessage) {
+        let mut out = Vec::new();
+        message.write(Encoding::Json, &mut out);
+        let text = String::from_utf8_lossy(&out).replace("00000000-0000-4000-8000-000000000001", "c1");
+        self.lines.push(text);
+        self.sent.push(message);
+    }
+
+    /// Delivers all events that wait.
+    pub(super) fn fetch_mail(&mut self) {
+        if std::mem::replace(&mut self.fetching, true) {
+            return;
+        }
+        while let Some(event) = self.mailbox.pop_front() {
+            self.deliver(&event);
+        }
+        self.fetching = false;
+    }
+
+    /// Brings an event to the subscriptions that its channel is routed to, as a hub does.
+    pub(super) fn deliver(&mut self, event: &ChannelEvent) {
+        let routes = self.audit.routes.iter().filter(|(_, channel)| **channel == event.channel);
+        let keys: Vec<SubKey> = routes.map(|(key, _)| *key).collect();
+        for key in keys {
+            let mut verdict = Deliver::No;
+            self.act(|session, turn| {
+                verdict = match &event.kind {
+                    ChannelEventKind::Publication(publication, epoch) => {
+                        session.handle_publication(turn, key, publication, epoch)
+                    }
+                    presence => session.handle_presence_event(turn, key, presence),
+                };
+            });
+            if verdict == Deliver::Yes {
+                assert!(!self.audit.closed, "delivered after the close: {event:?}");
+                match body(&event.kind) {
+                    Some(body) => self.sent(ServerMessage::push(event.channel.as_str(), body)),
+                    None => self.act(|session, turn| session.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL)),
+                }
+            }
+        }
+    }
+
+    /// The client sends a frame.
+    pub(super) fn send(&mut self, frame: &str) {
+        for command in commands(frame.as_bytes(), Encoding::Json) {
+            match command {
+                Ok(command) => {
+                    self.audit.command(&command);
+                    self.act(|session, turn| session.handle_command(turn, command));
+                }
+                Err(_) => self.act(Session::handle_malformed),
+            }
+        }
+    }
+
+    /// Somebody else publishes.
+    pub(super) fn publish(&mut self, channel: &str, data: &'static str) {
+        let event = self.engine.publish(&self.settings, channel, Payload::from(data), None);
+        self.mailbox.push_back(event);
+        self.carry_out();
+    }
+
+    /// What the engine would answer now to the oldest question of this kind; to be given later.
+    pub(super) fn prepare(&mut self, wanted: &str) -> (Context, Outcome) {
+        let index = self.asked.iter().position(|(_, ask)| kind(ask) == wanted).unwrap();
+        let (context, ask) = self.asked.remove(index);
+        (context, self.outcome_of(&ask))
+    }
+
+    pub(super) fn give(&mut self, (context, outcome): (Context, Outcome)) {
+        self.act(|session, turn| session.handle_outcome(turn, context, outcome));
+    }
+
+    /// Answers the oldest question of this kind.
+    pub(super) fn answer(&mut self, wanted: &str) {
+        let prepared = self.prepare(wanted);
+        self.give(prepared);
+    }
+
+    /// Answers it badly.
+    pub(super) fn fail(&mut self, wanted: &str, failure: impl Into<Failure>) {
+        let index = self.asked.iter().position(|(_, ask)| kind(ask) == wanted).unwrap();
+        let (context, ask) = self.asked.remove(index);
+        self.give((context, Outcome::failed(&ask, failure.into())));
+    }
+
+    /// Time passes, and the session is called whenever it wants to be.
+    pub(super) fn at(&mut self, millis: u64) {
+        for _ in 0..1000 {
+            let turn = Turn { now: self.now, settings: &self.settings, effects: &mut self.effects };
+            let due = self.session.poll_timeout(&turn);
+            if due > Timestamp::from_millis(millis) {
+                self.set_clock(millis);
+                return;
+            }
+            self.set_clock(due.as_millis().max(self.now.at.as_millis()));
+            self.act(Session::handle_timeout);
+        }
+        panic!("the session wants to be called for ever");
+    }
+
+    fn set_clock(&mut self, millis: u64) {
+        self.now = Now {
+            at: Timestamp::from_millis(millis),
+            unix_millis: UNIX_START * 1000 + i64::try_from(millis).unwrap(),
+        };
+    }
+
+    pub(super) fn is_saturated(&mut self) -> bool {
+        let turn = Turn { now: self.now, settings: &self.settings, effects: &mut self.effects };
+        self.session.is_saturated(&turn)
+    }
+
+    /// Everything that has come out since the last look, in order.
+    pub(super) fn does(&mut self, expected: &[&str]) {
+        assert_eq!(std::mem::take(&mut self.lines), expected);
+    }
+
+    /// Forgets what has come out.
+    pub(super) fn does_anything(&mut self) {
+        self.lines.clear();
+    }
+
+    /// The same, but only what the client notices.
+    pub(super) fn sees(&mut self, expected: &[&str]) {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.retain(|line| line.starts_with('{') || line.starts_with("close"));
+        assert_eq!(lines, expected);
+    }
+
+    /// The transport is gone.
+    pub(super) fn hang_up(&mut self) {
+        self.act(Session::handle_closed);
+        self.audit.closed = true;
+    }
+}
+
+pub(super) fn body(event: &ChannelEventKind) -> Option<PushBody> {
+    let encoding = Encoding::Json;
+    let presence = |info| Presence { info: encoding.client_info(info).ok() };
+    Some(match event {
+        ChannelEventKind::Publication(publication, epoch) => {
+            PushBody::Publication(Box::new(encoding.publication(publication, Some(epoch)).ok()?))
+        }
+        ChannelEventKind::Join(info) => PushBody::Join(presence(info)),
+        ChannelEventKind::Leave(info) => PushBody::Leave(presence(info)),
+    })
+}
+
+/// Every test ends with the end of its connection, after which nothing may be left of it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if self.asked.is_empty() && !self.mail_waits {
+            self.audit.at_rest();
+        }
+        self.hang_up();
+        for (context, ask) in std::mem::take(&mut self.asked) {
+            let failure = Failure::Disconnect(Disconnect::INTERNAL);
+            self.give((context, Outcome::failed(&ask, failure)));
+        }
+        self.audit.over();
+        assert_eq!(self.engine.admitted, 0, "still counted");
+        assert!(self.engine.present.values().all(std::collections::BTreeSet::is_empty), "{:?}", self.engine.present);
+    }
+}
