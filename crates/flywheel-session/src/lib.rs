@@ -9,6 +9,7 @@
 mod connect;
 mod delivery;
 mod effect;
+mod intake;
 mod liveness;
 mod permission;
 mod refresh;

@@ -230,6 +230,7 @@ impl Sessions {
                 let (kind, frame) = event_labels(&event.kind);
                 self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
                 self.counters.delivered(delivered.messages);
+                self.counters.filtered(delivered.filtered);
                 self.parts.node.metrics().node.message_received(kind);
                 if self.hub.outbox.is_full() {
                     io.flush(&mut self.hub.outbox);

@@ -7,9 +7,6 @@ use flywheel_testkit::{Replay, Server, Transcript, fixture};
 /// Transcripts that need what the server does not have yet, and what that is. Each must still fail.
 const PENDING: &[(&str, &str)] = &[
     ("A.08", "the RPC proxy"),
-    ("A.18", "delta compression; apply the patch `<d2>` before dropping this line"),
-    ("A.19", "delta compression; apply the patches `<d3>` and `<d4>` before dropping this line"),
-    ("A.20", "the tags filter"),
     ("A.29", "the RPC proxy"),
 ];
 

@@ -17,6 +17,11 @@ mod number;
 pub use apply::{Flaw, apply};
 pub use diff::diff;
 
+/// The patch that turns `source` into `target`, if it is shorter than `target`.
+pub fn shorter(source: &[u8], target: &[u8]) -> Option<Vec<u8>> {
+    diff(source, target, target.len().checked_sub(1)?)
+}
+
 /// Sum of the text's big-endian words, the last one filled up with zeros.
 fn checksum(text: &[u8]) -> u32 {
     let (words, rest) = text.as_chunks::<4>();

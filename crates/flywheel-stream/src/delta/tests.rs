@@ -35,6 +35,9 @@ fn a_patch_that_is_too_long_is_not_made() {
     let patch = check(&document(1), &document(2));
     assert_eq!(diff(&document(1), &document(2), patch.len()), Some(patch.clone()));
     assert_eq!(diff(&document(1), &document(2), patch.len() - 1), None);
+    assert_eq!(shorter(&document(1), &document(2)), Some(patch));
+    assert_eq!(shorter(b"0123456789", b"9876543210"), None);
+    assert_eq!(shorter(b"", b""), None);
 }
 
 #[test]
