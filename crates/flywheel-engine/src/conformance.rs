@@ -305,8 +305,7 @@ impl<H: Harness> Suite<'_, H> {
         self.harness.until(&mut || sink.bases(&channel).len() >= 7);
         let bases = sink.bases(&channel);
         let bases: Vec<_> = bases.iter().map(Option::as_deref).collect();
-        let expected =
-            [None, None, Some("plain"), None, Some("after plain"), None, Some("after removal")];
+        let expected = [None, None, Some("plain"), None, Some("after plain"), None, Some("after removal")];
         assert_eq!(bases, expected);
     }
 
@@ -371,7 +370,8 @@ impl<H: Harness> Suite<'_, H> {
         let keep = Retention { size: 1000, ..KEEP };
         let answers: Vec<_> = (0..200)
             .map(|number: u32| {
-                let options = PublishOptions { history: Some(keep), delta: true, ..PublishOptions::default() };
+                let options =
+                    PublishOptions { history: Some(keep), delta: true, ..PublishOptions::default() };
                 self.harness.broker().publish(&channel, text(&number.to_string()), options)
             })
             .collect();

@@ -60,7 +60,8 @@ impl<'e> Frames<'e> {
                 (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
                 (Form::Whole | Form::Patch, _) => DataForm::Whole,
             };
-            let message = ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
+            let message =
+                ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
             let mut length = 0;
             let span = outbox.append(|arena| length = wire.write(&message, arena));
             Ok((span, length))
@@ -85,7 +86,8 @@ impl<'e> Frames<'e> {
     }
 
     pub(crate) fn delivered(&self) -> Delivered {
-        let made = self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
+        let made =
+            self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
         made.fold(Delivered::default(), |sum, (length, used)| Delivered {
             messages: sum.messages + used,
             bytes: sum.bytes + used * length as u64,
@@ -110,6 +112,8 @@ fn body(encoding: Encoding, event: &ChannelEventKind, form: DataForm<'_>) -> Res
             PushBody::Publication(Box::new(encoding.publication_in(form, publication, Some(epoch))?))
         }
         ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-        ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+        ChannelEventKind::Leave(info) => {
+            PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) })
+        }
     })
 }

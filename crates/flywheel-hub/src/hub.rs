@@ -267,7 +267,8 @@ impl Hub {
         let mut frames = Frames::new(event);
         let mut filtered = 0;
         for subscriber in routing.subscribers(&event.channel) {
-            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut) else {
+            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut)
+            else {
                 continue;
             };
             let mut turn = Turn { now, settings, effects: scratch };

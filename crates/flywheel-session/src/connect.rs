@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use flywheel_model::{Channel, ConnectClaims, SubscribeGrant};
-use flywheel_protocol::client::{ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult};
+use flywheel_protocol::client::{
+    ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult,
+};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Ask, Context, Effect, Failure, Outcome, Turn};
@@ -28,11 +30,15 @@ impl Session {
             outstanding: 0,
             early: Vec::new(),
         }));
-        self.ask(turn, Context::Connect, Ask::Authenticate {
-            token: request.token,
-            data: request.data,
-            trusted_user: self.greeting.trusted_user.clone(),
-        });
+        self.ask(
+            turn,
+            Context::Connect,
+            Ask::Authenticate {
+                token: request.token,
+                data: request.data,
+                trusted_user: self.greeting.trusted_user.clone(),
+            },
+        );
     }
 
     pub(crate) fn continue_connect(&mut self, turn: &mut Turn<'_>, outcome: Outcome) {
@@ -85,11 +91,10 @@ impl Session {
             connecting.outstanding = channels.len();
         }
         for (channel, (grant, from_token)) in channels {
-            let wishes = requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| Wishes {
-                recover: wishes.recover,
-                delta: wishes.delta,
-                ..Wishes::default()
-            });
+            let wishes =
+                requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| {
+                    Wishes { recover: wishes.recover, delta: wishes.delta, ..Wishes::default() }
+                });
             let options = turn.settings.rules.options(channel.as_str())?.clone();
             let sub = self.reserve(channel, options, Origin::Connect, wishes);
             if let Some(subscription) = self.subs.find(sub) {
@@ -151,7 +156,9 @@ impl Session {
             return;
         };
         let Connecting { id, claims, results, early, .. } = *connecting;
-        let Ok(data) = self.encoding().optional_payload(claims.as_ref().and_then(|claims| claims.data.as_ref())) else {
+        let Ok(data) =
+            self.encoding().optional_payload(claims.as_ref().and_then(|claims| claims.data.as_ref()))
+        else {
             return self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL);
         };
         let settings = turn.settings;

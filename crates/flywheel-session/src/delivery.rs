@@ -92,7 +92,12 @@ impl Session {
     }
 
     /// A client joined or left the channel. Answers whether the shared message is to be queued.
-    pub fn handle_presence_event(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) -> Deliver {
+    pub fn handle_presence_event(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: SubKey,
+        event: &ChannelEventKind,
+    ) -> Deliver {
         let Some(subscription) = self.subs.get(key) else {
             return Deliver::No;
         };
@@ -154,15 +159,21 @@ impl Session {
             ChannelEventKind::Publication(publication, epoch, _) => {
                 PushBody::Publication(Box::new(encoding.publication_in(form, publication, Some(epoch))?))
             }
-            ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-            ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+            ChannelEventKind::Join(info) => {
+                PushBody::Join(Presence { info: Some(encoding.client_info(info)?) })
+            }
+            ChannelEventKind::Leave(info) => {
+                PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) })
+            }
         })
     }
 
     /// Something was missed: a client-side subscription starts over, a server-side one takes the connection with it.
     pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
-            Some(subscription) if subscription.server_side => self.close(turn, Disconnect::INSUFFICIENT_STATE),
+            Some(subscription) if subscription.server_side => {
+                self.close(turn, Disconnect::INSUFFICIENT_STATE)
+            }
             Some(_) => self.end_subscription(turn, key, Unsubscribed::INSUFFICIENT_STATE),
             None => {}
         }

@@ -32,7 +32,9 @@ impl Intake {
     pub(crate) fn new(options: &ChannelOptions, wishes: &Wishes) -> Result<Self, Refused> {
         match &wishes.filter {
             Some(_) if !options.allow_tags_filter => Err(Refused),
-            Some(node) => Filter::new(&**node, view).map(|filter| Self::Filtered(Box::new(filter))).map_err(Refused::from),
+            Some(node) => Filter::new(&**node, view)
+                .map(|filter| Self::Filtered(Box::new(filter)))
+                .map_err(Refused::from),
             None if wishes.delta && options.allow_delta => Ok(Self::Delta(None)),
             None => Ok(Self::Plain),
         }
@@ -94,7 +96,8 @@ impl Intake {
         let mut sent = Vec::with_capacity(publications.len());
         let mut before: Option<&Publication> = None;
         for publication in publications {
-            let patch = before.and_then(|before| delta::shorter(before.data.bytes(), publication.data.bytes()));
+            let patch =
+                before.and_then(|before| delta::shorter(before.data.bytes(), publication.data.bytes()));
             let patch = patch.map(Bytes::from);
             let form = patch.as_ref().map_or(DataForm::Whole, DataForm::Patch);
             sent.push(encoding.publication_in(form, publication, Some(epoch))?);

@@ -24,8 +24,8 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use delivery::Deliver;
+pub use effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use server::ServerSubscribe;
 pub use session::{Greeting, Session};
 pub use settings::{PersonalChannel, RpcSettings, Settings};

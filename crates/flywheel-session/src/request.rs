@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use flywheel_model::{Channel, ChannelOptions};
 use flywheel_protocol::client::{
-    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, Reply, ReplyBody,
-    Request, RpcRequest, RpcResult, ServerMessage,
+    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, Reply,
+    ReplyBody, Request, RpcRequest, RpcResult, ServerMessage,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::HistoryQuery;
@@ -38,8 +38,11 @@ impl Session {
     ) -> Result<(), Failure> {
         // Behind earlier ones of the same channel, wherever these wait: here or for a subscription.
         let behind = |(_, earlier): &(u32, PublishRequest)| earlier.channel == request.channel;
-        let is_behind = self.publishing.as_ref().is_some_and(|publishing| publishing.queue.iter().any(behind));
-        if !is_behind && self.queue_behind_subscribe(&request.channel, id, || Request::Publish(request.clone())) {
+        let is_behind =
+            self.publishing.as_ref().is_some_and(|publishing| publishing.queue.iter().any(behind));
+        if !is_behind
+            && self.queue_behind_subscribe(&request.channel, id, || Request::Publish(request.clone()))
+        {
             return Ok(());
         }
         if let Some(publishing) = &mut self.publishing {
@@ -62,10 +65,15 @@ impl Session {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
         self.permit(turn, &options, Operation::Publish, &request.channel)?;
-        let chan_info = self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
+        let chan_info =
+            self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
         let info = self.info(chan_info.as_deref());
         self.publishing.get_or_insert_default().asked = true;
-        self.ask(turn, Context::Publish { id }, Ask::Publish { channel: Channel::from(request.channel), data, info });
+        self.ask(
+            turn,
+            Context::Publish { id },
+            Ask::Publish { channel: Channel::from(request.channel), data, info },
+        );
         Ok(())
     }
 
@@ -173,7 +181,8 @@ impl Session {
             Outcome::PresenceStats(stats) => Ok(ReplyBody::PresenceStats(stats?)),
             Outcome::History(history) => {
                 let history = history?;
-                let publications = history.publications.iter().map(|publication| encoding.publication(publication, None));
+                let publications =
+                    history.publications.iter().map(|publication| encoding.publication(publication, None));
                 Ok(ReplyBody::History(HistoryResult {
                     publications: publications.collect::<Result<_, _>>()?,
                     epoch: history.top.epoch.as_str().to_owned(),

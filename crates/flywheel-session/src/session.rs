@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use flywheel_model::{ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
-use flywheel_protocol::client::{Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
+use flywheel_protocol::client::{
+    Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult,
+};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Context, Effect, Failure, Outcome, Tell, Turn};
@@ -153,7 +155,9 @@ impl Session {
         match &mut self.phase {
             Phase::Closed | Phase::Refused { .. } => {}
             Phase::New { .. } => match command.request {
-                Request::Connect(request) if command.id != 0 => self.begin_connect(turn, command.id, *request),
+                Request::Connect(request) if command.id != 0 => {
+                    self.begin_connect(turn, command.id, *request)
+                }
                 _ => self.close(turn, Disconnect::BAD_REQUEST),
             },
             Phase::Connecting(connecting) => connecting.early.push(command),
@@ -171,7 +175,9 @@ impl Session {
             // What follows a failed connect is discarded unread.
             Phase::Closed | Phase::Refused { .. } => {}
             // The replies of what came before it are not lost.
-            Phase::Connecting(connecting) => connecting.early.push(Command { id: 0, request: Request::Unknown }),
+            Phase::Connecting(connecting) => {
+                connecting.early.push(Command { id: 0, request: Request::Unknown })
+            }
             Phase::New { .. } | Phase::Connected => self.close(turn, Disconnect::BAD_REQUEST),
         }
     }

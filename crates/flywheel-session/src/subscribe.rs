@@ -9,8 +9,8 @@ use flywheel_model::{
     SubscriptionClaims,
 };
 use flywheel_protocol::client::{
-    Empty, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest, SubscribeResult,
-    UnsubscribeRequest,
+    Empty, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
+    SubscribeResult, UnsubscribeRequest,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::{Filter, Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
@@ -100,7 +100,12 @@ impl Session {
     /// Authorized: route the channel here, then ask for presence and history. Events are held back from now on.
     ///
     /// After an error the caller drops the subscription.
-    pub(crate) fn start(&mut self, turn: &mut Turn<'_>, sub: SubRef, grant: SubscribeGrant) -> Result<(), Failure> {
+    pub(crate) fn start(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sub: SubRef,
+        grant: SubscribeGrant,
+    ) -> Result<(), Failure> {
         let user = self.user.clone();
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
@@ -157,7 +162,11 @@ impl Session {
             _ => Err(ErrorCode::INTERNAL.into()),
         };
         if let Err(failure) = result {
-            let queued = self.subs.find(sub).and_then(Subscription::pending).map(|pending| std::mem::take(&mut pending.queued));
+            let queued = self
+                .subs
+                .find(sub)
+                .and_then(Subscription::pending)
+                .map(|pending| std::mem::take(&mut pending.queued));
             self.drop_subscription(turn, sub.key);
             match origin {
                 Origin::Command(id) => self.fail(turn, id, failure),
@@ -192,7 +201,12 @@ impl Session {
     }
 
     /// The channel is routed and history read: merge, reply, go live.
-    fn establish(&mut self, turn: &mut Turn<'_>, sub: SubRef, history: Option<History>) -> Result<(), Failure> {
+    fn establish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sub: SubRef,
+        history: Option<History>,
+    ) -> Result<(), Failure> {
         let encoding = self.encoding();
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
@@ -261,7 +275,11 @@ impl Session {
     pub(crate) fn release_connect_subscriptions(&mut self, turn: &mut Turn<'_>) {
         let mut released = Vec::new();
         for key in self.subs.keys() {
-            let position = self.subs.get_mut(key).and_then(Subscription::pending).and_then(|pending| pending.parked.take());
+            let position = self
+                .subs
+                .get_mut(key)
+                .and_then(Subscription::pending)
+                .and_then(|pending| pending.parked.take());
             let sub = self.subs.reference(key);
             released.extend(self.flow(turn, sub, position).map(|(channel, queued)| (sub, channel, queued)));
         }
@@ -304,7 +322,9 @@ impl Session {
 
     /// Publishes the join event, unless the subscription has been lost again already.
     fn announce(&mut self, turn: &mut Turn<'_>, sub: SubRef) {
-        let Some(subscription) = self.subs.find(sub).filter(|subscription| subscription.terms.emit_join_leave) else {
+        let Some(subscription) =
+            self.subs.find(sub).filter(|subscription| subscription.terms.emit_join_leave)
+        else {
             return;
         };
         subscription.announced = true;
@@ -343,7 +363,12 @@ impl Session {
     }
 
     /// If the channel is being subscribed, keeps the command for afterwards.
-    pub(crate) fn queue_behind_subscribe(&mut self, channel: &str, id: u32, request: impl FnOnce() -> Request) -> bool {
+    pub(crate) fn queue_behind_subscribe(
+        &mut self,
+        channel: &str,
+        id: u32,
+        request: impl FnOnce() -> Request,
+    ) -> bool {
         self.subs.key_of(channel).is_some_and(|key| self.queue(key, || Queued::Command(id, request())))
     }
 
@@ -445,7 +470,9 @@ impl Start {
         }));
         match (recovered, &pending.recovery) {
             (Some(Recovered::Yes(mut publications)), Some(request)) => {
-                let wanted = |publication: &Arc<Publication>| filter.is_none_or(|filter| filter.admits(&publication.tags));
+                let wanted = |publication: &Arc<Publication>| {
+                    filter.is_none_or(|filter| filter.admits(&publication.tags))
+                };
                 publications.extend(continuation.into_iter().filter(wanted));
                 if request.mode == RecoveryMode::Cache && publications.len() > 1 {
                     publications.drain(..publications.len() - 1);
@@ -458,7 +485,12 @@ impl Start {
                 Err(ErrorCode::UNRECOVERABLE_POSITION.into())
             }
             // Unrecovered, or not asked to recover: the client starts at the position it is told.
-            _ => Ok(Self { publications: Vec::new(), recovered: false, reported_offset: position.offset, position }),
+            _ => Ok(Self {
+                publications: Vec::new(),
+                recovered: false,
+                reported_offset: position.offset,
+                position,
+            }),
         }
     }
 }

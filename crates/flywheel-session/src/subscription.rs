@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use flywheel_model::{
-    Channel, ChannelEventKind, ChannelOptions, Epoch, OptionOverrides, Payload, StreamPosition, SubscribeGrant,
-    Timestamp, UnixSeconds,
+    Channel, ChannelEventKind, ChannelOptions, Epoch, OptionOverrides, Payload, StreamPosition,
+    SubscribeGrant, Timestamp, UnixSeconds,
 };
 use flywheel_protocol::Unsubscribed;
 use flywheel_protocol::client::{FilterNode, Request, SubscribeRequest};
@@ -78,8 +78,8 @@ impl Terms {
         let force_positioning = overrides.force_positioning.unwrap_or(options.force_positioning);
         let force_recovery = overrides.force_recovery.unwrap_or(options.force_recovery);
         let has_history = options.has_history();
-        let recoverable =
-            has_history && (force_recovery || wishes.recoverable && (options.allow_recovery || may_read_history));
+        let recoverable = has_history
+            && (force_recovery || wishes.recoverable && (options.allow_recovery || may_read_history));
         let positioned = has_history
             && (force_positioning || wishes.positioned && (options.allow_positioning || may_read_history));
         Self {
@@ -249,7 +249,12 @@ impl Subscriptions {
     }
 
     /// Adds a subscription to a channel that has none, still to be set up.
-    pub(crate) fn insert(&mut self, channel: Channel, options: Arc<ChannelOptions>, pending: Box<Pending>) -> SubRef {
+    pub(crate) fn insert(
+        &mut self,
+        channel: Channel,
+        options: Arc<ChannelOptions>,
+        pending: Box<Pending>,
+    ) -> SubRef {
         let free = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         let key = SubKey(u32::try_from(free).unwrap_or(u32::MAX));
         let serial = self.next_serial;

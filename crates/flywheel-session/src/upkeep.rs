@@ -23,7 +23,8 @@ impl Session {
             Phase::Closed => Timestamp::NEVER,
             Phase::Connected => {
                 let grace = turn.settings.expired_close_delay;
-                let expiry = self.expire_at.map_or(Timestamp::NEVER, |moment| end_of_grace(turn.now, moment, grace));
+                let expiry =
+                    self.expire_at.map_or(Timestamp::NEVER, |moment| end_of_grace(turn.now, moment, grace));
                 self.liveness.next().min(self.upkeep_at).min(expiry)
             }
         }
@@ -119,7 +120,8 @@ impl Session {
         };
         let silent = turn.now.at.since(subscription.checked_at) >= turn.settings.position_check_delay;
         // A read that failed says nothing: the next round tries again.
-        let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) = (outcome, &subscription.state)
+        let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) =
+            (outcome, &subscription.state)
         else {
             return;
         };

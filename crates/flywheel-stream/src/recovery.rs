@@ -43,7 +43,8 @@ impl RecoveryRequest {
     /// Source: client protocol, sections 5.5 and 5.6.
     pub fn recover(&self, history: History, filter: Option<&Filter>) -> Recovered {
         let History { mut publications, top } = history;
-        let wanted = |publication: &Arc<Publication>| filter.is_none_or(|filter| filter.admits(&publication.tags));
+        let wanted =
+            |publication: &Arc<Publication>| filter.is_none_or(|filter| filter.admits(&publication.tags));
         let recovered = match self.mode {
             RecoveryMode::Stream => {
                 let complete = match (publications.first(), publications.last()) {
@@ -134,7 +135,8 @@ mod tests {
 
     /// Admits publications whose tag `kind` is `odd`, which those with an odd offset have.
     fn odd() -> Filter {
-        let view = |(): &()| crate::NodeView { op: "", key: "kind", cmp: "eq", val: "odd", vals: &[], nodes: &[] };
+        let view =
+            |(): &()| crate::NodeView { op: "", key: "kind", cmp: "eq", val: "odd", vals: &[], nodes: &[] };
         Filter::new(&(), view).unwrap()
     }
 
@@ -149,7 +151,8 @@ mod tests {
 
     #[test]
     fn what_a_filter_leaves_out_of_a_stream_still_counts_for_its_continuity() {
-        let check = |since, read, expected| check_filtered(RecoveryMode::Stream, since, read, Some(&odd()), expected);
+        let check =
+            |since, read, expected| check_filtered(RecoveryMode::Stream, since, read, Some(&odd()), expected);
         check(position(1, "e"), tagged(&[2, 3, 4], 4), Some(&[3]));
         check(position(1, "e"), tagged(&[2], 2), Some(&[]));
         check(position(1, "e"), tagged(&[3, 4], 4), None);
@@ -158,7 +161,8 @@ mod tests {
 
     #[test]
     fn of_a_cache_the_newest_that_passes_the_filter_is_sent() {
-        let check = |since, read, expected| check_filtered(RecoveryMode::Cache, since, read, Some(&odd()), expected);
+        let check =
+            |since, read, expected| check_filtered(RecoveryMode::Cache, since, read, Some(&odd()), expected);
         check(position(0, ""), tagged(&[4, 3, 2], 4), Some(&[3]));
         check(position(4, "e"), tagged(&[4, 3, 2], 4), Some(&[]));
         check(position(0, ""), tagged(&[4, 3, 2], 5), None);

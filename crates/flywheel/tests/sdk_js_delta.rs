@@ -31,8 +31,7 @@ fn check(encoding: &str) {
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let folder = sdk_folder("js");
     let needs = folder.join("node_modules/centrifuge/package.json");
-    let found =
-        run(Path::new("/bin/sh"), &["-c", "command -v node"], &folder, Duration::from_secs(10));
+    let found = run(Path::new("/bin/sh"), &["-c", "command -v node"], &folder, Duration::from_secs(10));
     let node = found.stdout.trim();
     assert!(
         !node.is_empty(),

@@ -5,10 +5,7 @@ use std::time::Duration;
 use flywheel_testkit::{Replay, Server, Transcript, fixture};
 
 /// Transcripts that need what the server does not have yet, and what that is. Each must still fail.
-const PENDING: &[(&str, &str)] = &[
-    ("A.08", "the RPC proxy"),
-    ("A.29", "the RPC proxy"),
-];
+const PENDING: &[(&str, &str)] = &[("A.08", "the RPC proxy"), ("A.29", "the RPC proxy")];
 
 #[test]
 fn the_server_keeps_to_every_transcript() {

@@ -53,12 +53,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("subscription_type", &["", "stream"]),
 ];
 
-const RELOADABLE: &[&str] = &[
-    "log.level",
-    "channel",
-    "rpc",
-    "client",
-];
+const RELOADABLE: &[&str] = &["log.level", "channel", "rpc", "client"];
 
 const MARKS: &[(&str, Support)] = &[
     ("http_server.address", Supported),

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use flywheel_model::{
-    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload,
-    Publication, SessionId, Timestamp,
+    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch,
+    Now, Payload, Publication, SessionId, Timestamp,
 };
-use flywheel_protocol::client::{Encoding, commands};
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::{Encoding, commands};
 use flywheel_session::{Ask, Effect, Greeting, Outcome, Session, Settings, Turn};
 
 use crate::{ClientKey, Delivered, Hub, Pending};

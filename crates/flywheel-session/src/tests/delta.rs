@@ -104,7 +104,9 @@ fn without_the_wish_or_the_permission_payloads_are_plain() {
         world.publish(channel, r#"{"n":1}"#);
         world.publish(channel, r#"{"n":1}"#);
         world.sees(&[
-            &format!(r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{"n":1}},"offset":1,"epoch":"e"}}}}}}"#),
+            &format!(
+                r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{"n":1}},"offset":1,"epoch":"e"}}}}}}"#
+            ),
             &format!(r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{"n":1}},"offset":2}}}}}}"#),
         ]);
     }
@@ -118,13 +120,8 @@ fn after_a_publication_past_the_stream_the_next_one_is_whole() {
     publish(&mut world, "diff:a", &[0, 1]);
     world.publish_past("diff:a", BODIES[2]);
     publish(&mut world, "diff:a", &[3, 4]);
-    let expected = [
-        (BODIES[0], false),
-        (BODIES[1], true),
-        (BODIES[2], false),
-        (BODIES[3], false),
-        (BODIES[4], true),
-    ];
+    let expected =
+        [(BODIES[0], false), (BODIES[1], true), (BODIES[2], false), (BODIES[3], false), (BODIES[4], true)];
     reader.sees(&mut world, &expected);
 }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_model::{
-    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ClientInfo, ConnectClaims, DataFormat, Epoch, Payload,
-    Publication, RecoveryMode, StreamPosition, SubscriptionClaims,
+    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ClientInfo, ConnectClaims, DataFormat, Epoch,
+    Payload, Publication, RecoveryMode, StreamPosition, SubscriptionClaims,
 };
 use flywheel_protocol::ErrorCode;
 use flywheel_protocol::client::PresenceStatsResult;
@@ -187,14 +187,23 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
     let stream = ChannelOptions { history_size: 10, history_ttl: Duration::from_secs(60), ..open.clone() };
     let log = ChannelOptions { force_recovery: true, ..stream.clone() };
     let snap = ChannelOptions { force_recovery_mode: RecoveryMode::Cache, ..log.clone() };
-    let room = ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..open.clone() };
+    let room =
+        ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..open.clone() };
     let namespaces = vec![
         ("room", room.clone()),
         ("log", log.clone()),
         ("snap", snap.clone()),
         ("auto", ChannelOptions { auto_cache_recover: true, ..snap.clone() }),
         ("ask", ChannelOptions { presence: true, join_leave: true, ..stream.clone() }),
-        ("hall", ChannelOptions { force_recovery: true, history_size: 10, history_ttl: stream.history_ttl, ..room }),
+        (
+            "hall",
+            ChannelOptions {
+                force_recovery: true,
+                history_size: 10,
+                history_ttl: stream.history_ttl,
+                ..room
+            },
+        ),
         ("diff", ChannelOptions { allow_delta: true, delta_publish: true, ..log.clone() }),
         ("pick", ChannelOptions { allow_tags_filter: true, allow_delta: true, ..log }),
         ("pickone", ChannelOptions { allow_tags_filter: true, ..snap }),
@@ -202,11 +211,14 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
         ("any", ChannelOptions { publication_data_format: DataFormat::Binary, ..open.clone() }),
         ("vault", ChannelOptions { allow_subscribe_for_client: false, ..open.clone() }),
         ("lock", ChannelOptions { allow_subscribe_for_client: false, ..ChannelOptions::default() }),
-        ("members", ChannelOptions {
-            allow_publish_for_client: false,
-            allow_publish_for_subscriber: true,
-            ..open.clone()
-        }),
+        (
+            "members",
+            ChannelOptions {
+                allow_publish_for_client: false,
+                allow_publish_for_subscriber: true,
+                ..open.clone()
+            },
+        ),
         ("dialog", ChannelOptions { allow_user_limited_channels: true, ..open.clone() }),
     ];
     (open, namespaces)

@@ -50,7 +50,9 @@ fn a_lost_publication_is_noticed_whatever_the_filter() {
     world.does_anything();
     world.mail_waits = false;
     world.fetch_mail();
-    world.sees(&[r#"{"push":{"channel":"pick:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world.sees(&[
+        r#"{"push":{"channel":"pick:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#,
+    ]);
 }
 
 #[test]
@@ -105,7 +107,9 @@ fn with_a_filter_there_is_no_delta() {
 
 #[test]
 fn a_filter_that_is_malformed_or_not_allowed_is_refused_and_leaves_nothing() {
-    for (channel, filter) in [("log:a", ENGLISH), ("pick:a", r#""tf":{"op":"xor"}"#), ("pick:a", r#""tf":{}"#)] {
+    for (channel, filter) in
+        [("log:a", ENGLISH), ("pick:a", r#""tf":{"op":"xor"}"#), ("pick:a", r#""tf":{}"#)]
+    {
         let mut world = World::connected();
         subscribe(&mut world, channel, filter);
         world.does(&[r#"{"id":2,"error":{"code":107,"message":"bad request"}}"#]);

@@ -53,7 +53,8 @@ fn a_publication_that_never_arrived_is_noticed_by_two_checks() {
     world.at(54_000);
     world.sees(&[]);
     world.at(81_000);
-    world.sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world
+        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
 }
 
 #[test]
@@ -127,7 +128,8 @@ fn another_epoch_is_another_position() {
     let mut world = subscribed();
     world.engine.stream("log:a").epoch = "f".into();
     world.at(81_000);
-    world.sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world
+        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
 }
 
 #[test]

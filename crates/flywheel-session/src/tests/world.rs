@@ -2,7 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flywheel_model::{
-    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload, Publication, SessionId, Timestamp, UserId,
+    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload, Publication,
+    SessionId, Timestamp, UserId,
 };
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DataForm, Encoding, Presence, PushBody, ServerMessage, commands};
@@ -10,12 +11,15 @@ use flywheel_stream::delta;
 
 use super::audit::Audit;
 use super::engine::{Engine, namespaces};
-use crate::{Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn};
+use crate::{
+    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn,
+};
 
 /// What the wall clock shows when a test begins.
 pub(super) const UNIX_START: i64 = 1_700_000_000;
 /// The reply to the plain connect command that has id 1.
-pub(super) const CONNECTED: &str = r#"{"id":1,"connect":{"client":"c1","version":"v","ping":25,"pong":true}}"#;
+pub(super) const CONNECTED: &str =
+    r#"{"id":1,"connect":{"client":"c1","version":"v","ping":25,"pong":true}}"#;
 
 /// A client, its session, and a scripted server around it.
 pub(super) struct World {
@@ -55,7 +59,10 @@ fn settings() -> Settings {
     let (without_namespace, namespaces) = namespaces();
     let rules = ChannelRules {
         without_namespace: Arc::new(without_namespace),
-        namespaces: namespaces.into_iter().map(|(name, options)| (name.to_owned(), Arc::new(options))).collect(),
+        namespaces: namespaces
+            .into_iter()
+            .map(|(name, options)| (name.to_owned(), Arc::new(options)))
+            .collect(),
         ..ChannelRules::default()
     };
     Settings { version: "v".into(), rules: Arc::new(rules), recovery_limit: Some(3), ..Settings::default() }
@@ -381,6 +388,10 @@ impl Drop for World {
         }
         self.audit.over();
         assert_eq!(self.engine.admitted, 0, "still counted");
-        assert!(self.engine.present.values().all(std::collections::BTreeSet::is_empty), "{:?}", self.engine.present);
+        assert!(
+            self.engine.present.values().all(std::collections::BTreeSet::is_empty),
+            "{:?}",
+            self.engine.present
+        );
     }
 }

@@ -30,7 +30,9 @@ impl Payloads {
     pub(super) fn send(&mut self, connection: usize, text: &str) {
         for line in text.lines() {
             let command: Value = serde_json::from_str(line).unwrap_or_default();
-            if let (Some(id), Some(channel)) = (command["id"].as_u64(), command["subscribe"]["channel"].as_str()) {
+            if let (Some(id), Some(channel)) =
+                (command["id"].as_u64(), command["subscribe"]["channel"].as_str())
+            {
                 self.asked.insert((connection, id), channel.to_owned());
             }
         }
@@ -108,7 +110,9 @@ mod tests {
         assert!(payloads.receive(1, &wrong).unwrap_err().contains("not published"));
         assert!(payloads.receive(1, &FULL.replace("0123", "0124")).is_err());
         assert!(payloads.receive(1, &FULL.replace("\"offset\":1", "\"offset\":9")).is_err());
-        assert!(payloads.receive(1, r#"{"push":{"channel":"a","pub":{"data":{"long":1},"offset":1}}}"#).is_err());
+        assert!(
+            payloads.receive(1, r#"{"push":{"channel":"a","pub":{"data":{"long":1},"offset":1}}}"#).is_err()
+        );
     }
 
     #[test]

@@ -56,12 +56,14 @@ impl Replay<'_> {
         let mut bindings = Bindings::default();
         let mut payloads = Payloads::default();
         for line in &transcript.lines {
-            self.step(&line.step, &mut connections, &mut bindings, &mut payloads).map_err(|(expected, got)| Mismatch {
-                transcript: transcript.name.clone(),
-                line: line.number,
-                expected,
-                got,
-            })?;
+            self.step(&line.step, &mut connections, &mut bindings, &mut payloads).map_err(
+                |(expected, got)| Mismatch {
+                    transcript: transcript.name.clone(),
+                    line: line.number,
+                    expected,
+                    got,
+                },
+            )?;
         }
         for (number, connection) in &mut connections {
             if connection.left_over() > 0 {
