@@ -5,7 +5,7 @@
 //! - Every queue is bounded, in bytes where it holds payloads.
 //! - Events are handed to the [`Sink`] in the order of the stream, from one place per channel. The sink never blocks.
 //!
-//! An implementation proves itself with the suite in [`conformance`] (feature `conformance`).
+//! An implementation proves itself with the suite in `conformance` (feature of that name).
 
 mod answer;
 mod contract;

@@ -172,7 +172,7 @@ impl Session {
     pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
             Some(subscription) if subscription.server_side => {
-                self.close(turn, Disconnect::INSUFFICIENT_STATE)
+                self.close(turn, Disconnect::INSUFFICIENT_STATE);
             }
             Some(_) => self.end_subscription(turn, key, Unsubscribed::INSUFFICIENT_STATE),
             None => {}

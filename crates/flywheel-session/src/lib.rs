@@ -10,6 +10,7 @@ mod connect;
 mod delivery;
 mod effect;
 mod intake;
+mod live;
 mod liveness;
 mod permission;
 mod refresh;

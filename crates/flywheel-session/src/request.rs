@@ -53,7 +53,7 @@ impl Session {
     }
 
     fn publish(&mut self, turn: &mut Turn<'_>, id: u32, request: PublishRequest) -> Result<(), Failure> {
-        let options = self.resolve(turn, &request.channel)?;
+        let options = resolve(turn, &request.channel)?;
         let data = self.encoding().received(request.data);
         if request.type_ == MAP_TYPE {
             return Err(ErrorCode::PERMISSION_DENIED.into());
@@ -138,7 +138,7 @@ impl Session {
     }
 
     fn check_presence(&self, turn: &Turn<'_>, channel: &str) -> Result<(), Failure> {
-        let options = self.resolve(turn, channel)?;
+        let options = resolve(turn, channel)?;
         if !options.presence {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
@@ -154,7 +154,7 @@ impl Session {
         if self.queue_behind_subscribe(&request.channel, id, || Request::History(request.clone())) {
             return Ok(());
         }
-        let options = self.resolve(turn, &request.channel)?;
+        let options = resolve(turn, &request.channel)?;
         if !options.has_history() {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
@@ -206,14 +206,6 @@ impl Session {
         }
     }
 
-    /// The options of a channel that a command names.
-    fn resolve(&self, turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
-        if channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
-        }
-        Ok(Arc::clone(turn.settings.rules.checked(channel)?))
-    }
-
     fn permit(
         &self,
         turn: &Turn<'_>,
@@ -228,4 +220,12 @@ impl Session {
             Err(ErrorCode::PERMISSION_DENIED.into())
         }
     }
+}
+
+/// The options of a channel that a command names.
+fn resolve(turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
+    if channel.is_empty() {
+        return Err(Disconnect::BAD_REQUEST.into());
+    }
+    Ok(Arc::clone(turn.settings.rules.checked(channel)?))
 }

@@ -156,7 +156,7 @@ impl Session {
             Phase::Closed | Phase::Refused { .. } => {}
             Phase::New { .. } => match command.request {
                 Request::Connect(request) if command.id != 0 => {
-                    self.begin_connect(turn, command.id, *request)
+                    self.begin_connect(turn, command.id, *request);
                 }
                 _ => self.close(turn, Disconnect::BAD_REQUEST),
             },
@@ -176,7 +176,7 @@ impl Session {
             Phase::Closed | Phase::Refused { .. } => {}
             // The replies of what came before it are not lost.
             Phase::Connecting(connecting) => {
-                connecting.early.push(Command { id: 0, request: Request::Unknown })
+                connecting.early.push(Command { id: 0, request: Request::Unknown });
             }
             Phase::New { .. } | Phase::Connected => self.close(turn, Disconnect::BAD_REQUEST),
         }

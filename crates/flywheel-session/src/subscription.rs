@@ -157,6 +157,11 @@ impl Pending {
             queued: Vec::new(),
         })
     }
+
+    /// Whether what waits leaves the channel unsubscribed.
+    pub(crate) fn ends_unsubscribed(&self) -> bool {
+        self.queued.iter().rev().find_map(Queued::leaves_subscribed) == Some(false)
+    }
 }
 
 #[derive(Debug)]
@@ -170,6 +175,7 @@ pub(crate) enum State {
 
 /// One client on one channel.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of which follows from another")]
 pub(crate) struct Subscription {
     pub channel: Channel,
     pub options: Arc<ChannelOptions>,

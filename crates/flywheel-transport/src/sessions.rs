@@ -196,8 +196,9 @@ impl Sessions {
         let publishes = matches!(ask, Ask::Publish { .. });
         match self.parts.node.ask(ask) {
             Answer::Now(outcome) => {
-                if publishes {
-                    // A publication that this shard delivers comes before the reply to its publisher.
+                if publishes && self.pending.is_empty() {
+                    // A publication that this shard delivers comes before the reply to its publisher. Not while effects
+                    // are still to be carried out, though: a reply or a change of routes among them comes first.
                     self.receive(io);
                 }
                 self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
@@ -250,8 +251,7 @@ impl Sessions {
             match item {
                 Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
                 Mail::Operation(operation, answer) => {
-                    self.operate(io, operation);
-                    self.carry_out(io);
+                    self.operate(io, &operation);
                     answer.send(()).unwrap_or_default();
                 }
                 Mail::Channels(pattern, answer) => {
@@ -289,40 +289,31 @@ impl Sessions {
         }
     }
 
-    fn operate(&mut self, io: &Io, operation: Operation) {
-        match operation {
-            Operation::Subscribe(wanted, channel, request) => {
-                for slot in self.hub.find(&wanted) {
-                    let request = (*request).clone();
-                    self.with_session(io, slot, |session, turn| {
-                        session.subscribe_by_server(turn, &channel, request);
-                    });
+    /// Does what the server API wants with every client that is meant.
+    fn operate(&mut self, io: &mut Io, operation: &Operation) {
+        let (Operation::Subscribe(wanted, ..)
+        | Operation::Unsubscribe(wanted, _)
+        | Operation::Disconnect(wanted, ..)
+        | Operation::Refresh(wanted, ..)) = operation;
+        for slot in self.hub.find(wanted) {
+            self.with_session(io, slot, |session, turn| match operation {
+                Operation::Subscribe(_, channel, request) => {
+                    session.subscribe_by_server(turn, channel, (**request).clone());
                 }
-            }
-            Operation::Unsubscribe(wanted, channel) => {
-                for slot in self.hub.find(&wanted) {
-                    self.with_session(io, slot, |session, turn| {
-                        session.unsubscribe_by_server(turn, channel.as_str(), Unsubscribed::BY_SERVER);
-                    });
+                Operation::Unsubscribe(_, channel) => {
+                    session.unsubscribe_by_server(turn, channel.as_str(), Unsubscribed::BY_SERVER);
                 }
-            }
-            Operation::Disconnect(wanted, disconnect, kept) => {
-                for slot in self.hub.find(&wanted) {
-                    self.with_session(io, slot, |session, turn| {
-                        if !kept.contains(&session.client().to_string()) {
-                            session.close(turn, disconnect.clone());
-                        }
-                    });
+                Operation::Disconnect(_, disconnect, kept) => {
+                    if !kept.contains(&session.client().to_string()) {
+                        session.close(turn, disconnect.clone());
+                    }
                 }
-            }
-            Operation::Refresh(wanted, expire_at, info) => {
-                for slot in self.hub.find(&wanted) {
-                    let info = info.clone();
-                    self.with_session(io, slot, |session, turn| {
-                        session.refresh_by_server(turn, expire_at, info);
-                    });
+                Operation::Refresh(_, expire_at, info) => {
+                    session.refresh_by_server(turn, *expire_at, info.clone());
                 }
-            }
+            });
+            self.carry_out(io);
+            self.rest(io, slot);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The published JavaScript SDK with delta compression against the server.
 
+#![expect(clippy::unwrap_used, reason = "helpers fail the test")]
+
 use std::path::Path;
 use std::time::Duration;
 

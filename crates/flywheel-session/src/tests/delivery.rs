@@ -23,7 +23,7 @@ fn subscribed(by_server: bool) -> World {
     world.publish("log:a", "2");
     if by_server {
         world.act(|session, turn| {
-            session.subscribe_by_server(turn, &"log:a".into(), ServerSubscribe::default())
+            session.subscribe_by_server(turn, &"log:a".into(), ServerSubscribe::default());
         });
     } else {
         world.send(r#"{"id":2,"subscribe":{"channel":"log:a"}}"#);

@@ -184,7 +184,7 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
         publication_data_format: DataFormat::NotEmpty,
         ..ChannelOptions::default()
     };
-    let stream = ChannelOptions { history_size: 10, history_ttl: Duration::from_secs(60), ..open.clone() };
+    let stream = ChannelOptions { history_size: 10, history_ttl: Duration::from_mins(1), ..open.clone() };
     let log = ChannelOptions { force_recovery: true, ..stream.clone() };
     let snap = ChannelOptions { force_recovery_mode: RecoveryMode::Cache, ..log.clone() };
     let room =

@@ -130,10 +130,13 @@ impl Observer {
                 seen.position = position;
                 Ok(())
             }
-            PushBody::Unsubscribe(_) => match std::mem::take(&mut self.channel(&push.channel).subscribed) {
-                true => Ok(()),
-                false => Err("unsubscribed without having been subscribed".into()),
-            },
+            PushBody::Unsubscribe(_) => {
+                if std::mem::take(&mut self.channel(&push.channel).subscribed) {
+                    Ok(())
+                } else {
+                    Err("unsubscribed without having been subscribed".into())
+                }
+            }
             _ if !push.channel.is_empty() && !self.channel(&push.channel).subscribed => {
                 Err("not subscribed".into())
             }

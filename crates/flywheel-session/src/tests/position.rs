@@ -92,6 +92,26 @@ fn a_publication_that_arrives_before_the_answer_settles_it() {
 }
 
 #[test]
+fn an_answer_that_a_publication_overtook_raises_no_doubt() {
+    let mut world = subscribed();
+    world.slow("history");
+    world.at(54_000);
+    let stale = world.prepare("history");
+    world.publish("log:a", "1");
+    world.give(stale);
+    world.fast();
+    world.mail_waits = true;
+    world.at(107_999);
+    world.publish("log:a", "1");
+    world.at(108_000);
+    world.fetch_mail();
+    world.sees(&[
+        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
+        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":2}}}"#,
+    ]);
+}
+
+#[test]
 fn a_doubt_is_forgotten_when_the_stream_flows_again() {
     let mut world = subscribed();
     world.mail_waits = true;
