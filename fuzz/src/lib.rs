@@ -266,7 +266,7 @@ impl<'s> World<'s> {
         let keys: Vec<SubKey> = routes.map(|(key, _)| *key).collect();
         for key in keys {
             let mut deliver = Deliver::No;
-            self.act(|session, turn| deliver = session.handle_publication(turn, key, &publication, &epoch));
+            self.act(|session, turn| deliver = session.handle_publication(turn, key, &publication, &epoch, true));
             assert!(deliver == Deliver::No || !self.closed, "delivered after the close");
             if deliver == Deliver::Yes && self.encoding.publication(&publication, Some(&epoch)).is_err() {
                 self.act(|session, turn| {

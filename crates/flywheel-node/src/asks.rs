@@ -126,7 +126,8 @@ impl Node {
         let Ok(options) = settings.rules.options(channel.as_str()) else {
             return Answer::Now(Err(ErrorCode::UNKNOWN_CHANNEL.into()));
         };
-        let options = PublishOptions { history: retention(options), ..PublishOptions::default() };
+        let delta = options.delta_publish;
+        let options = PublishOptions { history: retention(options), delta, ..PublishOptions::default() };
         let publication = Publication { info: Some(info), ..Publication::of(data) };
         self.parts.metrics.node.message_sent(flywheel_metrics::MessageType::Publication);
         let published = self.parts.broker.publish(channel, publication, options);

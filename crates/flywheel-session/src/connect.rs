@@ -94,7 +94,7 @@ impl Session {
         for (channel, (grant, from_token)) in channels {
             let wishes =
                 requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| {
-                    Wishes { recover: wishes.recover, ..Wishes::default() }
+                    Wishes { recover: wishes.recover, delta: wishes.delta, ..Wishes::default() }
                 });
             let options = turn.settings.rules.options(channel.as_str())?.clone();
             let sub = self.reserve(channel, options, Origin::Connect, wishes);

@@ -9,6 +9,7 @@
 mod connect;
 mod delivery;
 mod effect;
+mod intake;
 mod live;
 mod liveness;
 mod permission;

@@ -13,9 +13,10 @@ use flywheel_protocol::client::{
     SubscribeResult,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
-use flywheel_stream::{Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
+use flywheel_stream::{Filter, Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
 
 use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Turn};
+use crate::intake::Intake;
 use crate::permission::{Admission, Operation, may, may_subscribe};
 use crate::session::{Session, ttl};
 use crate::subscription::{Origin, Pending, Queued, State, SubRef, Subscription, Terms, Wishes};
@@ -109,11 +110,8 @@ impl Session {
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
         };
-        let expired = grant.expire_at.is_some_and(|moment| moment <= turn.now.unix());
-        let filtered = subscription.pending().is_some_and(|pending| pending.wishes.filter);
-        if expired || filtered {
-            // No namespace allows filters yet, and to ignore one would deliver what the client excluded.
-            return Err(if expired { ErrorCode::EXPIRED } else { ErrorCode::BAD_REQUEST }.into());
+        if grant.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
+            return Err(ErrorCode::EXPIRED.into());
         }
         let options = Arc::clone(&subscription.options);
         let channel = subscription.channel.clone();
@@ -121,6 +119,7 @@ impl Session {
         let State::Subscribing(pending) = &mut subscription.state else {
             return Ok(());
         };
+        let intake = Intake::new(&options, &pending.wishes).map_err(|_refused| ErrorCode::BAD_REQUEST)?;
         let terms = Terms::new(
             &options,
             grant.overrides,
@@ -130,10 +129,12 @@ impl Session {
         );
         pending.attached = true;
         pending.recovery = recovery_request(&options, terms, &pending.wishes, settings.recovery_limit);
-        let history = terms
-            .positioned
-            .then(|| pending.recovery.as_ref().map_or_else(HistoryQuery::top, RecoveryRequest::query));
+        let filtered = intake.filter().is_some();
+        let query = |request: &RecoveryRequest| request.query(filtered);
+        let history =
+            terms.positioned.then(|| pending.recovery.as_ref().map_or_else(HistoryQuery::top, query));
         subscription.terms = terms;
+        subscription.intake = intake;
         subscription.expire_at = grant.expire_at;
         subscription.chan_info = grant.info.clone().map(Box::new);
         pending.grant = grant;
@@ -221,20 +222,19 @@ impl Session {
             expires: ttl.is_some(),
             ttl: ttl.unwrap_or_default(),
             data: encoding.optional_payload(pending.grant.data.as_ref())?,
+            delta: subscription.intake.is_delta(),
             ..SubscribeResult::default()
         };
         let mut position = None;
         if terms.positioned {
-            let start = Start::new(pending, history.unwrap_or_default())?;
+            let start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
             let epoch = &start.position.epoch;
             result.positioned = true;
             result.recoverable = terms.recoverable;
             result.recovered = start.recovered;
             epoch.as_str().clone_into(&mut result.epoch);
             result.offset = start.reported_offset;
-            let publications =
-                start.publications.iter().map(|publication| encoding.publication(publication, Some(epoch)));
-            result.publications = publications.collect::<Result<_, _>>()?;
+            result.publications = subscription.intake.recovered(encoding, &start.publications, epoch)?;
             position = Some(start.position);
         }
         let origin = pending.origin;
@@ -299,20 +299,21 @@ struct Start {
 }
 
 impl Start {
-    fn new(pending: &mut Pending, history: History) -> Result<Self, Failure> {
+    fn new(pending: &mut Pending, history: History, filter: Option<&Filter>) -> Result<Self, Failure> {
         let top = history.top.clone();
-        let recovered = pending.recovery.as_ref().map(|request| request.recover(history));
+        let recovered = pending.recovery.as_ref().map(|request| request.recover(history, filter));
         let held = take_publications(pending);
         let Merged { position, continuation, unordered } =
             merge(top, held).map_err(|_gap| Failure::Disconnect(Disconnect::INSUFFICIENT_STATE))?;
-        pending.held_back.extend(
-            unordered.into_iter().map(|publication| {
-                ChannelEventKind::Publication(publication, flywheel_model::Epoch::unknown())
-            }),
-        );
+        pending.held_back.extend(unordered.into_iter().map(|publication| {
+            ChannelEventKind::Publication(publication, flywheel_model::Epoch::unknown(), None)
+        }));
         match (recovered, &pending.recovery) {
             (Some(Recovered::Yes(mut publications)), Some(request)) => {
-                publications.extend(continuation);
+                let wanted = |publication: &Arc<Publication>| {
+                    filter.is_none_or(|filter| filter.admits(&publication.tags))
+                };
+                publications.extend(continuation.into_iter().filter(wanted));
                 if request.mode == RecoveryMode::Cache && publications.len() > 1 {
                     publications.drain(..publications.len() - 1);
                 }
@@ -339,7 +340,7 @@ fn take_publications(pending: &mut Pending) -> Vec<Held> {
     let mut publications = Vec::new();
     for event in std::mem::take(&mut pending.held_back) {
         match event {
-            ChannelEventKind::Publication(publication, epoch) => publications.push((publication, epoch)),
+            ChannelEventKind::Publication(publication, epoch, _) => publications.push((publication, epoch)),
             other => pending.held_back.push(other),
         }
     }

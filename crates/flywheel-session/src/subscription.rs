@@ -5,9 +5,10 @@ use flywheel_model::{
     SubscribeGrant, Timestamp, UnixSeconds,
 };
 use flywheel_protocol::Unsubscribed;
-use flywheel_protocol::client::{Request, SubscribeRequest};
+use flywheel_protocol::client::{FilterNode, Request, SubscribeRequest};
 use flywheel_stream::RecoveryRequest;
 
+use crate::intake::Intake;
 use crate::server::ServerSubscribe;
 
 /// Names a subscription within its session, as long as it is attached.
@@ -22,7 +23,7 @@ pub struct SubRef {
 }
 
 /// What the client or the server asked of a subscription. Source: client protocol, section 5.2.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes, each a member of the request")]
 pub(crate) struct Wishes {
     pub recover: Option<StreamPosition>,
@@ -32,7 +33,9 @@ pub(crate) struct Wishes {
     /// Refuse rather than subscribe unrecovered.
     pub reject_unrecovered: bool,
     /// Only publications with certain tags.
-    pub filter: bool,
+    pub filter: Option<Box<FilterNode>>,
+    /// Patches instead of whole payloads.
+    pub delta: bool,
 }
 
 impl Wishes {
@@ -44,7 +47,8 @@ impl Wishes {
             recoverable: request.recoverable,
             join_leave: request.join_leave,
             reject_unrecovered: request.flag & 2 != 0,
-            filter: request.tf.is_some(),
+            filter: request.tf.clone(),
+            delta: request.delta == "fossil",
         }
     }
 }
@@ -177,6 +181,7 @@ pub(crate) struct Subscription {
     pub options: Arc<ChannelOptions>,
     pub serial: u32,
     pub terms: Terms,
+    pub intake: Intake,
     pub server_side: bool,
     /// Whether the connection token named it.
     pub from_token: bool,
@@ -268,6 +273,7 @@ impl Subscriptions {
             options,
             serial,
             terms: Terms::default(),
+            intake: Intake::Plain,
             server_side: !matches!(pending.origin, Origin::Command(_)),
             from_token: false,
             expire_at: None,

@@ -238,6 +238,7 @@ impl Sessions {
                 let (kind, frame) = event_labels(&event.kind);
                 self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
                 self.counters.delivered(delivered.messages);
+                self.counters.filtered(delivered.filtered);
                 self.counters.broadcast(kind, self.parts.node.clock().elapsed().saturating_sub(started));
                 self.parts.node.metrics().node.message_received(kind);
                 if self.hub.outbox.is_full() {

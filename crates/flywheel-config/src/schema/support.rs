@@ -147,6 +147,9 @@ const OPTIONS: &[(&str, Support)] = &[
     ("allow_recovery", Supported),
     ("force_recovery_mode", Supported),
     ("auto_cache_recover", Supported),
+    ("allowed_delta_types", Supported),
+    ("allow_tags_filter", Supported),
+    ("delta_publish", Supported),
     ("allow_subscribe_for_anonymous", Supported),
     ("allow_subscribe_for_client", Supported),
     ("allow_publish_for_anonymous", Supported),
@@ -183,7 +186,7 @@ pub(super) mod tests {
         assert_eq!(Support::of("channel.namespaces"), Supported);
         assert_eq!(Support::of("channel.namespaces[].presence"), Supported);
         assert_eq!(Support::of("channel.namespaces[].map.mode"), Support::NotYet);
-        assert_eq!(Support::of("channel.without_namespace.delta_publish"), Support::NotYet);
+        assert_eq!(Support::of("channel.without_namespace.map.mode"), Support::NotYet);
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn every_flag_of_a_namespace_reaches_its_field() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 22);
 }
 
 #[test]

@@ -12,7 +12,7 @@ const LOST: &str =
 
 fn event(offset: u64, epoch: &str) -> ChannelEvent {
     let publication = Publication { offset, ..Publication::of(Payload::from("9")) };
-    let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::from(epoch));
+    let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::from(epoch), None);
     ChannelEvent { channel: "log:a".into(), kind }
 }
 

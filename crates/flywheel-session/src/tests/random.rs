@@ -380,7 +380,7 @@ fn the_checker_notices_wrong_payloads() {
             offset: 1,
             ..flywheel_model::Publication::of(Payload::new(text.to_owned().into()))
         };
-        ChannelEventKind::Publication(publication.into(), "e0".into())
+        ChannelEventKind::Publication(publication.into(), "e0".into(), None)
     };
     let push = |text: &str| ServerMessage::push("log:a", super::world::body(&kind(text)).unwrap());
     let subscribed = flywheel_protocol::client::SubscribePush { epoch: "e0".into(), ..Default::default() };
