@@ -89,7 +89,9 @@ impl Encoding {
     ) -> Result<Publication, NotJson> {
         let (data, delta) = self.data_in(form, &publication.data)?;
         let info = publication.info.as_deref().map(|info| self.client_info(info)).transpose()?;
-        let epoch = epoch.filter(|_| publication.offset == 1);
+        // With delta, JSON clients are not told the epoch here: the worked example A.18 has it so, and they know it.
+        let tells_epoch = self == Self::Protobuf || matches!(form, DataForm::Plain);
+        let epoch = epoch.filter(|_| publication.offset == 1 && tells_epoch);
         Ok(Publication {
             data,
             info: info.map(Box::new),
