@@ -10,6 +10,7 @@
 mod answer;
 mod contract;
 mod error;
+mod key_sets;
 mod memory;
 
 #[cfg(feature = "conformance")]
@@ -18,4 +19,5 @@ pub mod conformance;
 pub use answer::Answer;
 pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
 pub use error::EngineError;
+pub use key_sets::{KeySetError, KeySets};
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

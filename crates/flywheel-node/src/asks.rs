@@ -20,12 +20,14 @@ impl Node {
         let failed = Outcome::failed(&ask, ErrorCode::INTERNAL.into());
         let answer = match ask {
             Ask::Authenticate { token, trusted_user, .. } => {
-                let claims = self.access().authenticate(&token, trusted_user, self.clock().now().unix());
-                Answer::Now(Outcome::Connected(claims.map(Box::new)))
+                let now = self.clock().now().unix();
+                let claims = self.access().authenticate(token, trusted_user, now, &self.parts.key_sets);
+                claims.map(|claims| Outcome::Connected(claims.map(Box::new)))
             }
             Ask::Verify(token) => {
-                let claims = self.access().verify_subscription(&token, self.clock().now().unix());
-                Answer::Now(Outcome::Verified(claims.map(Box::new)))
+                let claims =
+                    self.access().verify_subscription(token, self.clock().now().unix(), &self.parts.key_sets);
+                claims.map(|claims| Outcome::Verified(claims.map(Box::new)))
             }
             Ask::Admit(user) => {
                 let admitted = self.users.admit(&user, self.access().user_connection_limit);

@@ -4,9 +4,11 @@
 mod assemble;
 mod dev;
 mod logging;
+mod pem;
 mod process;
 mod server;
 mod source;
+pub mod tokens;
 
 pub use dev::{DevMode, dev_file};
 pub use logging::Logging;
