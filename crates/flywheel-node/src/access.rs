@@ -47,7 +47,9 @@ impl Access {
         });
         let refuse_anonymous = self.refuse_anonymous_tokens;
         claims.map(move |claims| match claims {
-            Ok(claims) if refuse_anonymous && claims.user.is_anonymous() => Err(Disconnect::PERMISSION_DENIED.into()),
+            Ok(claims) if refuse_anonymous && claims.user.is_anonymous() => {
+                Err(Disconnect::PERMISSION_DENIED.into())
+            }
             claims => claims,
         })
     }

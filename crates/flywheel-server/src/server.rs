@@ -98,7 +98,12 @@ impl Server {
             version: version.to_owned(),
             broker: engine.clone(),
             presence: engine.clone(),
-            key_sets: Arc::new(HttpKeySets::new(clock.clone(), tasks.clone(), Limits::default(), Roots::System)),
+            key_sets: Arc::new(HttpKeySets::new(
+                clock.clone(),
+                tasks.clone(),
+                Limits::default(),
+                Roots::System,
+            )),
             routes,
             clock: clock.clone(),
             tasks: tasks.clone(),

@@ -63,17 +63,15 @@ pub(super) fn check(matches: &ArgMatches, kind: Kind) -> Outcome {
     let now = Clock::system().now().unix();
     let (user, channel) = match kind {
         Kind::Connection => {
-            let claims = verified(
-                verifier.verify_connect(token, now),
-                |key| verifier.verify_connect_with(token, now, key),
-            )?;
+            let claims = verified(verifier.verify_connect(token, now), |key| {
+                verifier.verify_connect_with(token, now, key)
+            })?;
             (claims.user, None)
         }
         Kind::Subscription => {
-            let claims = verified(
-                verifier.verify_subscription(token, now),
-                |key| verifier.verify_subscription_with(token, now, key),
-            )?;
+            let claims = verified(verifier.verify_subscription(token, now), |key| {
+                verifier.verify_subscription_with(token, now, key)
+            })?;
             (claims.user, Some(claims.channel))
         }
     };
