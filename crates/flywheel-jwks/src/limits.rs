@@ -27,9 +27,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(2),
-            refresh_after: Duration::from_secs(5 * 60),
-            fresh_for: Duration::from_secs(10 * 60),
-            stale_for: Duration::from_secs(6 * 3600),
+            refresh_after: Duration::from_mins(5),
+            fresh_for: Duration::from_mins(10),
+            stale_for: Duration::from_hours(6),
             pause: Duration::from_secs(5),
             retry_pause: Duration::from_secs(1),
             retry_pause_max: Duration::from_secs(30),
