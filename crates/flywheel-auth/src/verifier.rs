@@ -44,8 +44,8 @@ impl Verifier {
         Ok(Self { keys, audience, issuer, user_id_claim })
     }
 
-    /// Whether a check may need a public key, and so take from fifty microseconds to a millisecond instead of some
-    /// ten: too long for a thread that has many clients to serve.
+    /// Whether a check may need a public key, and so take from fifty microseconds to a millisecond instead of
+    /// two: too long for a thread that has many clients to serve.
     pub fn uses_public_keys(&self) -> bool {
         self.keys.are_public()
     }

@@ -1,5 +1,11 @@
 //! Key sets read from a real HTTP server in the same process.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test fail the test by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a deadline of the real clock is measured with the real clock"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ pub(crate) fn for_api(error: EngineError) -> ApiError {
 const NAME_MAX: usize = 64;
 
 /// For a token that was refused. Why is for the log: the client is told only that it is.
-#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
+#[expect(clippy::needless_pass_by_value, reason = "it is what becomes of the error")]
 pub(crate) fn for_token(error: Unverified) -> Failure {
     match error {
         Unverified::Refused(error @ TokenError::Expired) => {

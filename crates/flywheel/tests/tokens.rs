@@ -1,5 +1,7 @@
 //! Tokens signed with private keys, checked with public ones: from PEM, and from a key set over HTTP.
 
+#![expect(clippy::disallowed_methods, reason = "end-to-end tests run against the real clock")]
+
 use std::fs;
 use std::time::{Duration, Instant};
 
