@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
         if let Call::Publish(request) = &call {
             let mut out = Vec::new();
             json::write(request, &mut out);
-            let again: PublishRequest = json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {request:?}"));
+            let again: PublishRequest =
+                json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {request:?}"));
             assert_eq!(&again, request);
         }
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_model::{
-    Channel, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ClientInfo, ConnectClaims, DataFormat, Epoch,
-    Now, Payload, Publication, RecoveryMode, Renewal, SessionId, StreamPosition, SubscribeGrant, SubscriptionClaims, Timestamp,
-    UnixSeconds,
+    Channel, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ClientInfo, ConnectClaims, DataFormat,
+    Epoch, Now, Payload, Publication, RecoveryMode, Renewal, SessionId, StreamPosition, SubscribeGrant,
+    SubscriptionClaims, Timestamp, UnixSeconds,
 };
 use flywheel_protocol::client::{Encoding, PresenceStatsResult, ServerMessage, commands};
 use flywheel_protocol::{ErrorCode, Unsubscribed};
 use flywheel_session::{
-    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, ServerSubscribe, Session, Settings, SubKey, Tell, Turn,
+    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, ServerSubscribe, Session, Settings, SubKey,
+    Tell, Turn,
 };
 use flywheel_stream::{Append, Retention, Stream};
 
@@ -30,7 +31,10 @@ pub fn drive(encoding: Encoding, frame: &[u8]) {
         let mut world = World::new(&settings, encoding);
         if connected {
             world.act(|session, turn| {
-                for command in commands(b"{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"h:a\"}}", Encoding::Json) {
+                for command in commands(
+                    b"{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"h:a\"}}",
+                    Encoding::Json,
+                ) {
                     session.handle_command(turn, command.unwrap_or_else(|error| panic!("{error}")));
                 }
             });
@@ -43,7 +47,9 @@ pub fn drive(encoding: Encoding, frame: &[u8]) {
             }
         }
         world.publish(&"h:a".into(), Payload::from("1"), None);
-        world.act(|session, turn| session.subscribe_by_server(turn, &"h:a".into(), ServerSubscribe::default()));
+        world.act(|session, turn| {
+            session.subscribe_by_server(turn, &"h:a".into(), ServerSubscribe::default())
+        });
         world.act(|session, turn| session.unsubscribe_by_server(turn, "h:a", Unsubscribed::BY_SERVER));
         world.answer_all();
         world.pass_time();
@@ -188,7 +194,9 @@ impl<'s> World<'s> {
     fn outcome(&mut self, ask: &Ask) -> Outcome {
         match ask {
             Ask::Authenticate { token, .. } => Outcome::Connected(match token.len() % 5 {
-                0 | 1 => Ok(Box::new(ConnectClaims { user: token.as_str().into(), ..ConnectClaims::default() })),
+                0 | 1 => {
+                    Ok(Box::new(ConnectClaims { user: token.as_str().into(), ..ConnectClaims::default() }))
+                }
                 2 => Ok(Box::new(ConnectClaims {
                     subs: [(Channel::from(token.as_str()), SubscribeGrant::default())].into(),
                     expire_at: Some(UnixSeconds(UNIX_START + 10)),
@@ -254,7 +262,9 @@ impl<'s> World<'s> {
             let now = self.now.at;
             let stream = self.stream(channel);
             epoch = stream.position().epoch;
-            if let Append::Appended(one) = stream.append(now, Publication::clone(&publication), None, RETENTION) {
+            if let Append::Appended(one) =
+                stream.append(now, Publication::clone(&publication), None, RETENTION)
+            {
                 publication = one;
             }
         }
@@ -262,12 +272,14 @@ impl<'s> World<'s> {
         let keys: Vec<SubKey> = routes.map(|(key, _)| *key).collect();
         for key in keys {
             let mut deliver = Deliver::No;
-            self.act(|session, turn| deliver = session.handle_publication(turn, key, &publication, &epoch));
+            self.act(|session, turn| {
+                deliver = session.handle_publication(turn, key, &publication, &epoch, true)
+            });
             assert!(deliver == Deliver::No || !self.closed, "delivered after the close");
-            if deliver == Deliver::Yes
-                && self.encoding.publication(&publication, Some(&epoch)).is_err()
-            {
-                self.act(|session, turn| session.close(turn, flywheel_protocol::Disconnect::INAPPROPRIATE_PROTOCOL));
+            if deliver == Deliver::Yes && self.encoding.publication(&publication, Some(&epoch)).is_err() {
+                self.act(|session, turn| {
+                    session.close(turn, flywheel_protocol::Disconnect::INAPPROPRIATE_PROTOCOL)
+                });
             }
             let leave = ClientInfo { user: "".into(), client: "c2".into(), conn_info: None, chan_info: None };
             let leave = ChannelEventKind::Leave(Arc::new(leave));
@@ -285,7 +297,11 @@ impl<'s> World<'s> {
     /// The session is called whenever it wants to be, for a while.
     fn pass_time(&mut self) {
         for _ in 0..20 {
-            let due = self.session.poll_timeout(&Turn { now: self.now, settings: self.settings, effects: &mut Vec::new() });
+            let due = self.session.poll_timeout(&Turn {
+                now: self.now,
+                settings: self.settings,
+                effects: &mut Vec::new(),
+            });
             if due == Timestamp::NEVER {
                 return;
             }

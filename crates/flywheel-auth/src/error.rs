@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::request::KeyRequest;
+
 /// Why a token gives nobody access. What the client sees depends on where the token stood; see client protocol,
 /// sections 10.3 and 3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +12,23 @@ pub enum TokenError {
     /// It is not one of ours, or not of this kind.
     #[error("invalid token")]
     Invalid(#[from] Reason),
+}
+
+/// Why a token was not verified.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// It gives nobody access.
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// Whether it does is not known without this key.
+    #[error("key {:?} of {} is needed", .0.kid(), .0.url())]
+    NeedsKey(KeyRequest),
+}
+
+impl From<Reason> for Unverified {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
 }
 
 /// What is wrong with an invalid token. Safe to log: it holds no text of the token.
@@ -30,6 +49,18 @@ pub enum Reason {
     /// No accepted key made this signature.
     #[error("signature does not match")]
     Signature,
+    /// It does not name the key that it is signed with, where keys are known by name.
+    #[error("it names no key")]
+    NoKeyName,
+    /// The key set has no key of the name.
+    #[error("the key set has no such key")]
+    UnknownKey,
+    /// The key is for another algorithm than the token's.
+    #[error("the key is for another algorithm")]
+    UnfitKey,
+    /// Issuer and audience do not tell where its key set is.
+    #[error("issuer and audience do not tell which key set it belongs to")]
+    KeySetUrl,
     /// The claim `iss` is not the configured one.
     #[error("issuer not accepted")]
     Issuer,

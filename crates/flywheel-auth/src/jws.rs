@@ -4,12 +4,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::RawValue;
 
+use crate::algorithm::Algorithm;
 use crate::error::{Part, Reason};
+
+/// What the first part says of the signature.
+pub(crate) struct Header {
+    /// `alg`; `None` for one that is not known here. Never `none`.
+    pub(crate) algorithm: Option<Algorithm>,
+    /// `kid`; not empty.
+    pub(crate) kid: Option<String>,
+}
 
 /// A token taken apart, of unknown origin.
 pub(crate) struct Jws {
-    /// The header's `alg`; never `none`.
-    pub(crate) algorithm: String,
+    pub(crate) header: Header,
     /// Text of the second part.
     pub(crate) claims: Vec<u8>,
     pub(crate) signature: Vec<u8>,
@@ -22,7 +30,7 @@ impl Jws {
         let (header, claims) = signed.split_once('.').ok_or(Reason::Structure)?;
         let header = part(header, Part::Header)?;
         let jws = Self {
-            algorithm: algorithm(&header)?,
+            header: read_header(&header)?,
             claims: part(claims, Part::Claims)?,
             signature: part(signature, Part::Signature)?,
         };
@@ -34,7 +42,7 @@ fn part(text: &str, part: Part) -> Result<Vec<u8>, Reason> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Reason::Encoding(part))
 }
 
-fn algorithm(header: &[u8]) -> Result<String, Reason> {
+fn read_header(header: &[u8]) -> Result<Header, Reason> {
     let malformed = |_| Reason::Json(Part::Header);
     let members: BTreeMap<String, &RawValue> = serde_json::from_slice(header).map_err(malformed)?;
     // Extensions that must be understood (RFC 7515, section 4.1.11): none is.
@@ -43,5 +51,10 @@ fn algorithm(header: &[u8]) -> Result<String, Reason> {
     }
     let algorithm = members.get("alg").ok_or(Reason::Algorithm)?;
     let algorithm: String = serde_json::from_str(algorithm.get()).map_err(malformed)?;
-    if algorithm.eq_ignore_ascii_case("none") { Err(Reason::Algorithm) } else { Ok(algorithm) }
+    if algorithm.eq_ignore_ascii_case("none") {
+        return Err(Reason::Algorithm);
+    }
+    // A key name of a wrong type matters only where it is asked for.
+    let kid = members.get("kid").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    Ok(Header { algorithm: Algorithm::of_name(&algorithm), kid: kid.filter(|kid| !kid.is_empty()) })
 }

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use flywheel_model::UnixSeconds;
-use regex::Regex;
+use regex::{Captures, Regex};
+
+use crate::public_key::KeyError;
 
 /// What makes a token acceptable. An empty text means the same as `None`: not configured.
 ///
@@ -14,6 +16,15 @@ pub struct TokenSettings {
     pub hmac_previous_secret_key: Option<String>,
     /// Unix seconds, the last one at which the previous secret counts; 0 for no cut-off.
     pub hmac_previous_secret_key_valid_until: i64,
+    /// RSA key in PEM, for RS256, RS384 and RS512.
+    pub rsa_public_key: Option<String>,
+    /// ECDSA key in PEM, for ES256, ES384 or ES512, whichever has its curve.
+    pub ecdsa_public_key: Option<String>,
+    /// Where a key set is published, with `{{name}}` for what the group of that name in `issuer_regex` or
+    /// `audience_regex` matches. With it, none of the keys above counts.
+    pub jwks_public_endpoint: Option<String>,
+    /// Fill the address with values that the groups do not list (`insecure_skip_jwks_endpoint_safety_check`).
+    pub unlisted_jwks_values: bool,
     /// What `aud` must be or contain.
     pub audience: Option<String>,
     /// Pattern that `aud` or one of its elements must contain; not together with `audience`.
@@ -36,6 +47,10 @@ impl fmt::Debug for TokenSettings {
             .field("hmac_secret_key", &self.hmac_secret_key.is_some())
             .field("hmac_previous_secret_key", &self.hmac_previous_secret_key.is_some())
             .field("hmac_previous_secret_key_valid_until", &self.hmac_previous_secret_key_valid_until)
+            .field("rsa_public_key", &self.rsa_public_key.is_some())
+            .field("ecdsa_public_key", &self.ecdsa_public_key.is_some())
+            .field("jwks_public_endpoint", &self.jwks_public_endpoint)
+            .field("unlisted_jwks_values", &self.unlisted_jwks_values)
             .field("audience", &self.audience)
             .field("audience_regex", &self.audience_regex)
             .field("issuer", &self.issuer)
@@ -62,6 +77,21 @@ pub enum SettingsError {
     Pattern {
         /// The key that holds it.
         key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A text is no usable key.
+    #[error("{key}: {problem}")]
+    Key {
+        /// The key that holds it.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        problem: KeyError,
+    },
+    /// No key set can be asked for with this address.
+    #[error("jwks_public_endpoint: {problem}")]
+    KeySetUrl {
         /// What is wrong with it.
         problem: String,
     },
@@ -99,6 +129,22 @@ impl Requirement {
             Self::None => true,
             Self::Exact(exact) => values.contains(exact),
             Self::Pattern(pattern) => values.iter().any(|value| pattern.is_match(value)),
+        }
+    }
+
+    /// What the pattern, if it is one, captures in the first of `values` that it matches.
+    pub(crate) fn captures<'a>(&self, values: &'a [String]) -> Option<Captures<'a>> {
+        match self {
+            Self::Pattern(pattern) => values.iter().find_map(|value| pattern.captures(value)),
+            _ => None,
+        }
+    }
+
+    /// The text of the pattern.
+    pub(crate) fn pattern(&self) -> Option<&str> {
+        match self {
+            Self::Pattern(pattern) => Some(pattern.as_str()),
+            _ => None,
         }
     }
 }

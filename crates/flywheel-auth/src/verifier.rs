@@ -1,11 +1,14 @@
 use flywheel_model::{Channel, ConnectClaims, SubscribeGrant, SubscriptionClaims, UnixSeconds, UserId};
 
+use crate::algorithm::Algorithm;
 use crate::claim_map::ClaimMap;
 use crate::date::Validity;
-use crate::error::{Reason, TokenError};
+use crate::error::{Reason, TokenError, Unverified};
 use crate::grant::{ChannelGrants, UncheckedGrant, payload};
 use crate::jws::Jws;
 use crate::keys::Keys;
+use crate::public_key::PublicKey;
+use crate::request::{KeyRequest, KeySetUrl};
 use crate::settings::{Requirement, SettingsError, TokenSettings, configured};
 
 /// Checks tokens. Make one per block of settings and share it; a reload makes a new one.
@@ -23,26 +26,28 @@ impl Verifier {
     /// # Errors
     /// [`SettingsError`] names the key that cannot be as it is.
     pub fn new(settings: TokenSettings) -> Result<Self, SettingsError> {
-        let user_id_claim = configured(settings.user_id_claim);
+        let user_id_claim = configured(settings.user_id_claim.clone());
         if let Some(name) = &user_id_claim
             && !name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         {
             return Err(SettingsError::UserIdClaim(name.clone()));
         }
-        Ok(Self {
-            audience: Requirement::new(
-                ("audience", settings.audience),
-                ("audience_regex", settings.audience_regex),
-            )?,
-            issuer: Requirement::new(("issuer", settings.issuer), ("issuer_regex", settings.issuer_regex))?,
-            user_id_claim,
-            keys: Keys::new(
-                configured(settings.hmac_secret_key),
-                configured(settings.hmac_previous_secret_key),
-                settings.hmac_previous_secret_key_valid_until,
-                settings.skip_signature,
-            ),
-        })
+        let audience = Requirement::new(
+            ("audience", settings.audience.clone()),
+            ("audience_regex", settings.audience_regex.clone()),
+        )?;
+        let issuer = Requirement::new(
+            ("issuer", settings.issuer.clone()),
+            ("issuer_regex", settings.issuer_regex.clone()),
+        )?;
+        let keys = Keys::new(settings, [issuer.pattern(), audience.pattern()])?;
+        Ok(Self { keys, audience, issuer, user_id_claim })
+    }
+
+    /// Whether a check may need a public key, and so take from fifty microseconds to a millisecond instead of
+    /// two: too long for a thread that has many clients to serve.
+    pub fn uses_public_keys(&self) -> bool {
+        self.keys.are_public()
     }
 
     /// What a connection token says. Channels are as the token names them: whether their namespaces exist is not
@@ -50,15 +55,34 @@ impl Verifier {
     ///
     /// # Errors
     /// The first that applies: structure and signature, then types of claims, issuer and audience, the kind of
-    /// token, the time, and last the base64 texts.
-    pub fn verify_connect(&self, token: &str, now: UnixSeconds) -> Result<ConnectClaims, TokenError> {
+    /// token, the time, and last the base64 texts. Where keys are published as a set, the key to come back with.
+    pub fn verify_connect(&self, token: &str, now: UnixSeconds) -> Result<ConnectClaims, Unverified> {
         let jws = self.open(token, now)?;
+        Ok(self.connect_claims(&jws, now)?)
+    }
+
+    /// As [`verify_connect`](Self::verify_connect), with the key that it asked for.
+    ///
+    /// # Errors
+    /// As there. Without published keys no key is good.
+    pub fn verify_connect_with(
+        &self,
+        token: &str,
+        now: UnixSeconds,
+        key: &PublicKey,
+    ) -> Result<ConnectClaims, TokenError> {
+        let jws = self.open_with(token, key)?;
+        self.connect_claims(&jws, now)
+    }
+
+    fn connect_claims(&self, jws: &Jws, now: UnixSeconds) -> Result<ConnectClaims, TokenError> {
         let claims = ClaimMap::of_token(&jws.claims)?;
         let user = self.user(&claims)?;
         let validity = Validity::read(&claims)?;
         let b64info = claims.text("b64info")?;
         let grants = ChannelGrants::read(&claims)?;
-        self.check_origin(&claims)?;
+        let (issuer, audience) = origin(&claims)?;
+        self.check_origin(&issuer, &audience)?;
         if claims.get("channel").is_some() {
             return Err(Reason::NotForConnection.into());
         }
@@ -81,15 +105,34 @@ impl Verifier {
         &self,
         token: &str,
         now: UnixSeconds,
-    ) -> Result<SubscriptionClaims, TokenError> {
+    ) -> Result<SubscriptionClaims, Unverified> {
         let jws = self.open(token, now)?;
+        Ok(self.subscription_claims(&jws, now)?)
+    }
+
+    /// As [`verify_subscription`](Self::verify_subscription), with the key that it asked for.
+    ///
+    /// # Errors
+    /// As for [`verify_connect_with`](Self::verify_connect_with).
+    pub fn verify_subscription_with(
+        &self,
+        token: &str,
+        now: UnixSeconds,
+        key: &PublicKey,
+    ) -> Result<SubscriptionClaims, TokenError> {
+        let jws = self.open_with(token, key)?;
+        self.subscription_claims(&jws, now)
+    }
+
+    fn subscription_claims(&self, jws: &Jws, now: UnixSeconds) -> Result<SubscriptionClaims, TokenError> {
         let claims = ClaimMap::of_token(&jws.claims)?;
         let user = self.user(&claims)?;
         let validity = Validity::read(&claims)?;
         let channel = claims.text("channel")?.filter(|channel| !channel.is_empty());
         let client = claims.text("client")?;
         let grant = UncheckedGrant::read(&claims)?;
-        self.check_origin(&claims)?;
+        let (issuer, audience) = origin(&claims)?;
+        self.check_origin(&issuer, &audience)?;
         let channel = channel.ok_or(Reason::NotForSubscription)?;
         validity.check(now)?;
         Ok(SubscriptionClaims {
@@ -100,10 +143,43 @@ impl Verifier {
         })
     }
 
-    fn open(&self, token: &str, now: UnixSeconds) -> Result<Jws, Reason> {
+    fn open(&self, token: &str, now: UnixSeconds) -> Result<Jws, Unverified> {
         let (jws, signed) = Jws::decode(token)?;
-        self.keys.check(&jws, signed, now)?;
+        match &self.keys {
+            Keys::Unchecked => {}
+            Keys::Own(keys) => keys.check(&jws, signed, now)?,
+            Keys::Published(url) => return Err(Unverified::NeedsKey(self.key_request(url, jws)?)),
+        }
         Ok(jws)
+    }
+
+    fn open_with(&self, token: &str, key: &PublicKey) -> Result<Jws, Reason> {
+        let (jws, signed) = Jws::decode(token)?;
+        let algorithm = jws.header.algorithm.ok_or(Reason::Algorithm)?;
+        if !matches!(self.keys, Keys::Published(_)) {
+            return Err(Reason::Algorithm);
+        }
+        key.check(algorithm, signed, &jws.signature)?;
+        Ok(jws)
+    }
+
+    /// Which key it takes. Nothing of the token is proven yet: its claims choose at most among addresses that the
+    /// settings allow.
+    fn key_request(&self, url: &KeySetUrl, jws: Jws) -> Result<KeyRequest, Reason> {
+        let algorithm = jws.header.algorithm.ok_or(Reason::Algorithm)?;
+        if matches!(algorithm, Algorithm::Hmac(_)) {
+            return Err(Reason::Algorithm);
+        }
+        let kid = jws.header.kid.ok_or(Reason::NoKeyName)?;
+        let address = if url.is_template() {
+            let (issuer, audience) = origin(&ClaimMap::of_token(&jws.claims)?)?;
+            self.check_origin(&issuer, &audience)?;
+            let matched = [self.issuer.captures(&issuer), self.audience.captures(&audience)];
+            url.fill([matched[0].as_ref(), matched[1].as_ref()])
+        } else {
+            url.fill([None, None])
+        };
+        Ok(KeyRequest::new(address.ok_or(Reason::KeySetUrl)?, kid, algorithm))
     }
 
     fn user(&self, claims: &ClaimMap<'_>) -> Result<UserId, Reason> {
@@ -115,17 +191,20 @@ impl Verifier {
         Ok(user.map_or_else(UserId::default, UserId::from))
     }
 
-    fn check_origin(&self, claims: &ClaimMap<'_>) -> Result<(), Reason> {
-        let issuer: Vec<String> = claims.text("iss")?.into_iter().collect();
-        let audience = claims.text_or_list("aud")?;
-        if !self.issuer.is_met_by(&issuer) {
+    fn check_origin(&self, issuer: &[String], audience: &[String]) -> Result<(), Reason> {
+        if !self.issuer.is_met_by(issuer) {
             return Err(Reason::Issuer);
         }
-        if !self.audience.is_met_by(&audience) {
+        if !self.audience.is_met_by(audience) {
             return Err(Reason::Audience);
         }
         Ok(())
     }
+}
+
+/// The claims `iss`, which is one text at most, and `aud`.
+fn origin(claims: &ClaimMap<'_>) -> Result<(Vec<String>, Vec<String>), Reason> {
+    Ok((claims.text("iss")?.into_iter().collect(), claims.text_or_list("aud")?))
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ impl Recorder {
         let of_channel = events.iter().filter(|event| event.channel == *channel);
         of_channel
             .map(|event| match &event.kind {
-                ChannelEventKind::Publication(publication, _) => {
-                    format!("{}@{}", String::from_utf8_lossy(publication.data.bytes()), publication.offset)
+                ChannelEventKind::Publication(publication, ..) => {
+                    format!("{}@{}", data(publication), publication.offset)
                 }
                 ChannelEventKind::Join(info) => format!("+{}", info.client),
                 ChannelEventKind::Leave(info) => format!("-{}", info.client),
@@ -62,15 +62,34 @@ impl Recorder {
     }
 
     fn epochs(&self, channel: &Channel) -> Vec<Epoch> {
+        self.publications(channel, |_, epoch, _| epoch.clone())
+    }
+
+    /// What each publication came with to make a delta against.
+    fn bases(&self, channel: &Channel) -> Vec<Option<String>> {
+        self.publications(channel, |_, _, base| base.map(data))
+    }
+
+    fn publications<T>(
+        &self,
+        channel: &Channel,
+        look: impl Fn(&Publication, &Epoch, Option<&Publication>) -> T,
+    ) -> Vec<T> {
         let events = self.0.lock();
-        let publications = events.iter().filter(|event| event.channel == *channel);
-        publications
+        let of_channel = events.iter().filter(|event| event.channel == *channel);
+        of_channel
             .filter_map(|event| match &event.kind {
-                ChannelEventKind::Publication(_, epoch) => Some(epoch.clone()),
+                ChannelEventKind::Publication(publication, epoch, base) => {
+                    Some(look(publication, epoch, base.as_deref()))
+                }
                 _ => None,
             })
             .collect()
     }
+}
+
+fn data(publication: &Publication) -> String {
+    String::from_utf8_lossy(publication.data.bytes()).into_owned()
 }
 
 const META_TTL: Duration = Duration::from_mins(10);
@@ -88,6 +107,7 @@ pub fn run<H: Harness>(harness: &H) {
     suite.removed_history_keeps_its_position();
     suite.an_idempotency_key_makes_one_publication();
     suite.an_old_version_is_not_published();
+    suite.the_publication_before_comes_along_when_asked_for();
     suite.joins_and_leaves_are_delivered();
     suite.presence_counts_clients_and_users();
     suite.presence_expires_unless_refreshed();
@@ -167,11 +187,8 @@ impl<H: Harness> Suite<'_, H> {
     fn history_is_read_as_the_protocol_says(&self) {
         type Case<'a> = (Option<usize>, Option<StreamPosition>, bool, &'a [u64]);
         let channel = Channel::from("conformance:read");
-        let epoch = (1..=3)
-            .map(|number| self.append(&channel, &number.to_string()))
-            .next_back()
-            .unwrap_or_default()
-            .epoch;
+        let append = |_, number: u32| self.append(&channel, &number.to_string());
+        let epoch = (1..=3).fold(StreamPosition::default(), append).epoch;
         let since = |offset| Some(StreamPosition { offset, epoch: epoch.clone() });
         let cases: [Case<'_>; 8] = [
             (Some(0), None, false, &[]),
@@ -269,6 +286,29 @@ impl<H: Harness> Suite<'_, H> {
         self.expect_events(&channel, &["v2@1", "unversioned@2", "v1@3"]);
     }
 
+    fn the_publication_before_comes_along_when_asked_for(&self) {
+        let channel = self.subscribed("conformance:delta");
+        let options = |history, delta| PublishOptions { history, delta, ..PublishOptions::default() };
+        for (data, history, delta) in [
+            ("first", Some(KEEP), true),
+            ("plain", Some(KEEP), false),
+            ("after plain", Some(KEEP), true),
+            ("past the stream", None, true),
+            ("after that", Some(KEEP), true),
+        ] {
+            self.publish(&channel, data, options(history, delta));
+        }
+        assert_eq!(self.harness.wait(self.harness.broker().remove_history(&channel)), Ok(()));
+        self.publish(&channel, "after removal", options(Some(KEEP), true));
+        self.publish(&channel, "last", options(Some(KEEP), true));
+        let sink = self.harness.sink();
+        self.harness.until(&mut || sink.bases(&channel).len() >= 7);
+        let bases = sink.bases(&channel);
+        let bases: Vec<_> = bases.iter().map(Option::as_deref).collect();
+        let expected = [None, None, Some("plain"), None, Some("after plain"), None, Some("after removal")];
+        assert_eq!(bases, expected);
+    }
+
     fn joins_and_leaves_are_delivered(&self) {
         let channel = self.subscribed("conformance:join");
         let broker = self.harness.broker();
@@ -330,7 +370,8 @@ impl<H: Harness> Suite<'_, H> {
         let keep = Retention { size: 1000, ..KEEP };
         let answers: Vec<_> = (0..200)
             .map(|number: u32| {
-                let options = PublishOptions { history: Some(keep), ..PublishOptions::default() };
+                let options =
+                    PublishOptions { history: Some(keep), delta: true, ..PublishOptions::default() };
                 self.harness.broker().publish(&channel, text(&number.to_string()), options)
             })
             .collect();
@@ -341,12 +382,12 @@ impl<H: Harness> Suite<'_, H> {
         let kept: Vec<_> = history
             .publications
             .iter()
-            .map(|one: &Arc<Publication>| {
-                format!("{}@{}", String::from_utf8_lossy(one.data.bytes()), one.offset)
-            })
+            .map(|one: &Arc<Publication>| format!("{}@{}", data(one), one.offset))
             .collect();
         let kept: Vec<_> = kept.iter().map(String::as_str).collect();
         assert_eq!(kept.len(), 200);
         self.expect_events(&channel, &kept);
+        let before: Vec<_> = history.publications.iter().map(|one| Some(data(one))).collect();
+        assert_eq!(self.harness.sink().bases(&channel)[1..], before[..before.len() - 1]);
     }
 }

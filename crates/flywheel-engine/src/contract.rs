@@ -23,6 +23,9 @@ pub struct PublishOptions {
     pub idempotency_key: Option<String>,
     /// Publications that are not newer than what the stream has are not made. Ignored without history.
     pub version: Option<Version>,
+    /// Hand the publication before it, read at the instant of the append, to the sink too, so that subscribers can be
+    /// sent the difference. Ignored without history.
+    pub delta: bool,
 }
 
 /// What came of a publish.

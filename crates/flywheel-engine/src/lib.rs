@@ -5,12 +5,13 @@
 //! - Every queue is bounded, in bytes where it holds payloads.
 //! - Events are handed to the [`Sink`] in the order of the stream, from one place per channel. The sink never blocks.
 //!
-//! An implementation proves itself with the suite in [`conformance`] (feature `conformance`).
+//! An implementation proves itself with the suite in `conformance` (feature of that name).
 
 mod answer;
 mod backend;
 mod contract;
 mod error;
+mod key_sets;
 mod memory;
 
 #[cfg(feature = "conformance")]
@@ -18,8 +19,10 @@ pub mod conformance;
 
 pub use answer::Answer;
 pub use backend::{
-    Backend, BackendError, ConnectCall, NoBackend, PublishCall, PublishGrant, RpcCall, SubRefreshCall, SubscribeCall,
+    Backend, BackendError, ConnectCall, NoBackend, PublishCall, PublishGrant, RpcCall, SubRefreshCall,
+    SubscribeCall,
 };
 pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
 pub use error::EngineError;
+pub use key_sets::{KeySetError, KeySets};
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

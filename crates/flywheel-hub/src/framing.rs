@@ -1,5 +1,5 @@
 use flywheel_protocol::client::{Encoding, ServerMessage};
-use flywheel_websocket::{OpenFrame, Opcode};
+use flywheel_websocket::{Opcode, OpenFrame};
 
 /// How a message looks on a connection's socket. Clients of one form share their frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,13 @@
-use std::sync::Arc;
-
-use flywheel_model::{
-    Channel, ChannelEvent, ChannelEventKind, ClientId, Epoch, Now, Publication, SessionId, Timestamp, UserId,
-};
+use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, SessionId, Timestamp, UserId};
 use flywheel_protocol::Disconnect;
-use flywheel_protocol::client::{Encoding, NotJson, Presence, PushBody, ServerMessage};
+use flywheel_protocol::client::ServerMessage;
 use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use crate::frames::{Form, Frames};
 use crate::framing::WireForm;
-use crate::outbox::{Outbox, Span};
+use crate::outbox::Outbox;
 use crate::routing::{Routing, Subscriber};
 use crate::wheel::Wheel;
 
@@ -36,6 +33,8 @@ pub struct Delivered {
     pub messages: u64,
     /// Bytes of messages, over all of them.
     pub bytes: u64,
+    /// Subscribers whose filter left it out.
+    pub filtered: u64,
 }
 
 /// A client of this shard.
@@ -266,74 +265,39 @@ impl Hub {
     ) -> Delivered {
         let Self { clients, routing, outbox, scratch, .. } = self;
         let mut frames = Frames::new(event);
+        let mut filtered = 0;
         for subscriber in routing.subscribers(&event.channel) {
-            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut) else {
+            let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut)
+            else {
                 continue;
             };
             let mut turn = Turn { now, settings, effects: scratch };
             let session = &mut client.session;
             let deliver = match &event.kind {
-                ChannelEventKind::Publication(publication, epoch) => {
-                    session.handle_publication(&mut turn, subscriber.sub, publication, epoch)
+                ChannelEventKind::Publication(publication, epoch, base) => {
+                    session.handle_publication(&mut turn, subscriber.sub, publication, epoch, base.is_some())
                 }
                 presence => session.handle_presence_event(&mut turn, subscriber.sub, presence),
             };
-            if deliver == Deliver::Yes {
-                let queued = match frames.get(client.form, outbox) {
-                    Ok(span) => outbox.push(subscriber.slot, span).map_err(|_| Disconnect::SLOW),
-                    Err(NotJson) => Err(Disconnect::INAPPROPRIATE_PROTOCOL),
-                };
-                match queued {
-                    Ok(()) => frames.used[client.form.index()] += 1,
-                    Err(disconnect) => session.close(&mut turn, disconnect),
+            let form = match deliver {
+                Deliver::Yes => Some(Form::Plain),
+                Deliver::Whole => Some(Form::Whole),
+                Deliver::Patch => Some(Form::Patch),
+                Deliver::Filtered => {
+                    filtered += 1;
+                    None
                 }
+                Deliver::No => None,
+            };
+            if let Some(form) = form
+                && let Err(disconnect) = frames.queue(subscriber.slot, client.form, form, outbox)
+            {
+                session.close(&mut turn, disconnect);
             }
             if !turn.effects.is_empty() {
                 effects.extend(turn.effects.drain(..).map(|effect| (subscriber.slot, effect)));
             }
         }
-        frames.delivered()
+        Delivered { filtered, ..frames.delivered() }
     }
-}
-
-/// The frames of one event, each made when the first client needs it.
-struct Frames<'e> {
-    event: &'e ChannelEvent,
-    made: [Option<Result<(Span, usize), NotJson>>; WireForm::COUNT],
-    used: [u64; WireForm::COUNT],
-}
-
-impl<'e> Frames<'e> {
-    fn new(event: &'e ChannelEvent) -> Self {
-        Self { event, made: [const { None }; WireForm::COUNT], used: [0; WireForm::COUNT] }
-    }
-
-    fn get(&mut self, form: WireForm, outbox: &mut Outbox) -> Result<Span, NotJson> {
-        let index = form.index();
-        let made = self.made[index].get_or_insert_with(|| {
-            let body = event_body(form.encoding, &self.event.kind)?;
-            let message = ServerMessage::push(self.event.channel.as_str(), body);
-            let mut length = 0;
-            let span = outbox.append(|arena| length = form.write(&message, arena));
-            Ok((span, length))
-        });
-        (*made).map(|(span, _)| span)
-    }
-
-    fn delivered(&self) -> Delivered {
-        let made = self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
-        made.fold(Delivered::default(), |sum, (length, used)| Delivered {
-            messages: sum.messages + used,
-            bytes: sum.bytes + used * length as u64,
-        })
-    }
-}
-
-fn event_body(encoding: Encoding, event: &ChannelEventKind) -> Result<PushBody, NotJson> {
-    let publication = |publication: &Arc<Publication>, epoch: &Epoch| encoding.publication(publication, Some(epoch));
-    Ok(match event {
-        ChannelEventKind::Publication(one, epoch) => PushBody::Publication(Box::new(publication(one, epoch)?)),
-        ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-        ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
-    })
 }

@@ -5,6 +5,7 @@
 //! the shard's arena, and each subscriber's queue gets only the place of the frame in it ([`Outbox`]). When all
 //! subscribers get the same burst, each queue is one range, and the arena itself is what the socket is given.
 
+mod frames;
 mod framing;
 mod hub;
 mod outbox;

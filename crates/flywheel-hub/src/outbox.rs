@@ -232,7 +232,12 @@ impl Queue {
             None => (&[][..], &[][..]),
         };
         let spans = self.first.iter().chain(more).map(|span| span.of(arena));
-        std::iter::once(backlog).chain(spans).filter(|bytes| !bytes.is_empty()).take(SLICES_MAX).map(IoSlice::new).collect()
+        std::iter::once(backlog)
+            .chain(spans)
+            .filter(|bytes| !bytes.is_empty())
+            .take(SLICES_MAX)
+            .map(IoSlice::new)
+            .collect()
     }
 
     /// `count` bytes are out.

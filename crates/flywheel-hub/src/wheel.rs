@@ -20,7 +20,8 @@ const MOMENT: u64 = 50;
 impl<K> Wheel<K> {
     /// A wheel without timers that starts at `now`.
     pub fn new(now: Timestamp) -> Self {
-        let slots = std::iter::repeat_with(Vec::new).take(usize::try_from(SLOTS).unwrap_or_default()).collect();
+        let slots =
+            std::iter::repeat_with(Vec::new).take(usize::try_from(SLOTS).unwrap_or_default()).collect();
         Self { slots, moment: now.as_millis() / MOMENT, len: 0 }
     }
 
@@ -62,7 +63,8 @@ impl<K> Wheel<K> {
         if self.len == 0 {
             return None;
         }
-        let used = (self.moment + 1..=self.moment + SLOTS).find(|moment| !self.slots[index(*moment)].is_empty())?;
+        let used =
+            (self.moment + 1..=self.moment + SLOTS).find(|moment| !self.slots[index(*moment)].is_empty())?;
         Some(Timestamp::from_millis(used * MOMENT).since(now))
     }
 }

@@ -56,8 +56,10 @@ impl OwnMetrics {
                 "flywheel_memory_engine_bytes",
                 "Bytes that the memory engine holds, by its own count.",
             ),
-            memory_streams: declare
-                .gauge("flywheel_memory_engine_streams", "Streams in the memory engine, empty ones included."),
+            memory_streams: declare.gauge(
+                "flywheel_memory_engine_streams",
+                "Streams in the memory engine, empty ones included.",
+            ),
             memory_present: declare
                 .gauge("flywheel_memory_engine_presence_entries", "Presence entries in the memory engine."),
             reloads: Cells::new(

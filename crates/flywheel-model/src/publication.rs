@@ -124,8 +124,9 @@ pub struct ChannelEvent {
 /// See [`ChannelEvent`].
 #[derive(Debug, Clone)]
 pub enum ChannelEventKind {
-    /// A publication and the epoch of the stream it belongs to (unknown without history).
-    Publication(Arc<Publication>, Epoch),
+    /// A publication, the epoch of the stream it belongs to (unknown without history), and the publication before it in
+    /// the stream, when it was made with the delta option and the stream still had that one.
+    Publication(Arc<Publication>, Epoch, Option<Arc<Publication>>),
     /// A client subscribed.
     Join(Arc<ClientInfo>),
     /// A client unsubscribed.
@@ -136,7 +137,7 @@ impl ChannelEvent {
     /// Roughly what it holds alive, in bytes.
     pub fn weight(&self) -> usize {
         match &self.kind {
-            ChannelEventKind::Publication(publication, _) => publication.weight(),
+            ChannelEventKind::Publication(publication, ..) => publication.weight(),
             ChannelEventKind::Join(_) | ChannelEventKind::Leave(_) => 256,
         }
     }

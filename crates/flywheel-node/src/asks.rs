@@ -20,12 +20,14 @@ impl Node {
         let failed = Outcome::failed(&ask, ErrorCode::INTERNAL.into());
         let answer = match ask {
             Ask::Authenticate { token, trusted_user, .. } => {
-                let claims = self.access().authenticate(&token, trusted_user, self.clock().now().unix());
-                Answer::Now(Outcome::Connected(claims.map(Box::new)))
+                let now = self.clock().now().unix();
+                let claims = self.access().authenticate(token, trusted_user, now, &self.parts.key_sets);
+                claims.map(|claims| Outcome::Connected(claims.map(Box::new)))
             }
             Ask::Verify(token) => {
-                let claims = self.access().verify_subscription(&token, self.clock().now().unix());
-                Answer::Now(Outcome::Verified(claims.map(Box::new)))
+                let claims =
+                    self.access().verify_subscription(token, self.clock().now().unix(), &self.parts.key_sets);
+                claims.map(|claims| Outcome::Verified(claims.map(Box::new)))
             }
             Ask::Connect(question) => return self.backend_connect(*question),
             Ask::Renew(caller) => return self.backend_renew(*caller),
@@ -134,10 +136,11 @@ impl Node {
         let Ok(options) = settings.rules.options(channel.as_str()) else {
             return Answer::Now(Err(ErrorCode::UNKNOWN_CHANNEL.into()));
         };
-        let PublishGrant { data: replaced, skip_history, tags, idempotency_key, version, .. } = grant;
+        let PublishGrant { data: replaced, skip_history, tags, idempotency_key, delta, version } = grant;
         let options = PublishOptions {
             history: retention(options).filter(|_| !skip_history),
             idempotency_key,
+            delta: delta || options.delta_publish,
             version,
         };
         let publication = Publication { info: Some(info), tags, ..Publication::of(replaced.unwrap_or(data)) };

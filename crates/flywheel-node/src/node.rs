@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_engine::{Broker, Presence};
+use flywheel_engine::{Broker, KeySets, Presence};
 use flywheel_metrics::{Action, Metrics};
 use flywheel_model::Channel;
 use flywheel_runtime::{Clock, Tasks};
@@ -24,6 +24,8 @@ pub struct NodeParts {
     pub broker: Arc<dyn Broker>,
     /// Knows who is there.
     pub presence: Arc<dyn Presence>,
+    /// Gives out the keys that tokens are signed with, where they are published.
+    pub key_sets: Arc<dyn KeySets>,
     /// Where deliveries go.
     pub routes: Arc<Routes>,
     /// What time it is.

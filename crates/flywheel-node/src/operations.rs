@@ -72,6 +72,8 @@ pub struct PublishRequest {
     pub idempotency_key: Option<String>,
     /// Makes it only if it is newer than what the stream has.
     pub version: Option<Version>,
+    /// Sends subscribers that negotiated it the difference to the publication before.
+    pub delta: bool,
 }
 
 /// What came of a broadcast, per channel, in their order.
@@ -145,11 +147,12 @@ impl Node {
             return Err(ApiError::BadRequest);
         }
         self.wait_for_shards().await;
-        let PublishRequest { data, tags, skip_history, idempotency_key, version } = request;
+        let PublishRequest { data, tags, skip_history, idempotency_key, version, delta } = request;
         let options = PublishOptions {
             history: retention(options).filter(|_| !skip_history),
             idempotency_key,
             version,
+            delta: delta || options.delta_publish,
         };
         let publication = Publication { tags, ..Publication::of(data) };
         self.parts.metrics.node.message_sent(MessageType::Publication);

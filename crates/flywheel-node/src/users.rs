@@ -10,11 +10,11 @@ impl Users {
     /// Counts one connection more, unless the user has `limit` already. Anonymous connections are not limited.
     pub(crate) fn admit(&self, user: &UserId, limit: Option<usize>) -> bool {
         let mut users = self.0.lock();
-        let count = users.entry_ref(user).or_default();
-        if !user.is_anonymous() && limit.is_some_and(|limit| *count >= limit) {
+        let count = users.get(user).copied().unwrap_or_default();
+        if !user.is_anonymous() && limit.is_some_and(|limit| count >= limit) {
             return false;
         }
-        *count += 1;
+        *users.entry_ref(user).or_default() = count + 1;
         true
     }
 

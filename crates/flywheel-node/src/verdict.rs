@@ -1,6 +1,7 @@
-//! What becomes of an engine's error: the one place where it is decided what a client or caller is told.
+//! What becomes of an error: the one place where it is decided what a client or caller is told.
 
-use flywheel_engine::{BackendError, EngineError};
+use flywheel_auth::{KeyRequest, TokenError, Unverified};
+use flywheel_engine::{BackendError, EngineError, KeySetError};
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_session::Failure;
 
@@ -47,4 +48,34 @@ pub(crate) fn for_client_of_backend(event: &'static str, error: BackendError) ->
 pub(crate) fn backend_failed(event: &'static str, error: &BackendError) -> Failure {
     tracing::error!(%error, event, "a call to a backend failed");
     ErrorCode::INTERNAL.into()
+}
+
+/// Characters of a key's name that go into a log line: it may be anything.
+const NAME_MAX: usize = 64;
+
+/// For a token that was refused. Why is for the log: the client is told only that it is.
+#[expect(clippy::needless_pass_by_value, reason = "it is what becomes of the error")]
+pub(crate) fn for_token(error: Unverified) -> Failure {
+    match error {
+        Unverified::Refused(error @ TokenError::Expired) => {
+            tracing::info!(%error, "token refused");
+            Failure::ExpiredToken
+        }
+        Unverified::Refused(TokenError::Invalid(reason)) => {
+            tracing::info!(error = %reason, "token refused");
+            Failure::InvalidToken
+        }
+        // Nobody asks for a key twice.
+        Unverified::NeedsKey(_) => ErrorCode::INTERNAL.into(),
+    }
+}
+
+/// For a token whose key could not be had. Where that is not the token's fault, the client may come back.
+pub(crate) fn for_key_set(request: &KeyRequest, error: &KeySetError) -> Failure {
+    let kid: String = request.kid().chars().take(NAME_MAX).collect();
+    tracing::info!(%error, ?kid, url = request.url(), "token refused");
+    match error {
+        KeySetError::UnknownKey | KeySetError::UnfitKey => Failure::InvalidToken,
+        KeySetError::TooSoon | KeySetError::Unavailable(_) => ErrorCode::INTERNAL.into(),
+    }
 }

@@ -219,7 +219,7 @@ mod tests {
         let response: ConnectResponse = json::from_slice(text).unwrap();
         let result = response.result.unwrap();
         assert_eq!(result.user, "42");
-        assert_eq!(result.subs["a"].override_.as_ref().unwrap().presence.as_ref().unwrap().value, true);
+        assert!(result.subs["a"].override_.as_ref().unwrap().presence.as_ref().unwrap().value);
         assert_eq!(json::from_slice::<ConnectResponse>(b"null").unwrap(), ConnectResponse::default());
         for garbage in ["", "{} {}", "[]", r#"{"result":{"user":5}}"#, r#"{"error":{"code":-1}}"#, "<html>"] {
             assert!(json::from_slice::<ConnectResponse>(garbage.as_bytes()).is_err(), "{garbage}");

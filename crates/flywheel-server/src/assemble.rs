@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use flywheel_api::Endpoints;
-use flywheel_auth::{TokenSettings, Verifier};
+use flywheel_auth::Verifier;
 use flywheel_config::{Config, ErrorMode, TokenConfig};
 use flywheel_node::{Access, Backends};
 use flywheel_session::{PersonalChannel, Settings};
@@ -14,7 +14,7 @@ use flywheel_transport::{DoorSettings, ReactorSettings};
 use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::proxies;
+use crate::{proxies, tokens};
 
 /// Where a duration or number is off, something longer or larger than any operation.
 const FOREVER: Duration = Duration::from_hours(8760);
@@ -56,9 +56,8 @@ pub(crate) fn queue_bytes_max(config: &Config) -> usize {
 
 pub(crate) fn access(config: &Config) -> anyhow::Result<Access> {
     let client = &config.client;
-    let verifier = |section: &str, token: &TokenConfig| {
-        let skip_signature = client.insecure_skip_token_signature_verify;
-        Verifier::new(token_settings(token, skip_signature)).with_context(|| format!("client.{section}"))
+    let verifier = |section: &str, token: &TokenConfig| -> anyhow::Result<Arc<Verifier>> {
+        tokens::verifier(section, token, client.insecure_skip_token_signature_verify).map(Arc::new)
     };
     let subscription = client.subscription_token.as_ref();
     Ok(Access {
@@ -70,20 +69,6 @@ pub(crate) fn access(config: &Config) -> anyhow::Result<Access> {
         user_connection_limit: client.user_connection_limit,
         backends: Backends::default(),
     })
-}
-
-fn token_settings(token: &TokenConfig, skip_signature: bool) -> TokenSettings {
-    TokenSettings {
-        hmac_secret_key: token.hmac_secret_key.clone(),
-        hmac_previous_secret_key: token.hmac_previous_secret_key.clone(),
-        hmac_previous_secret_key_valid_until: token.hmac_previous_secret_key_valid_until,
-        audience: token.audience.clone(),
-        audience_regex: token.audience_regex.clone(),
-        issuer: token.issuer.clone(),
-        issuer_regex: token.issuer_regex.clone(),
-        user_id_claim: token.user_id_claim.clone(),
-        skip_signature,
-    }
 }
 
 /// Patterns over the whole lower-cased text of an origin, where `*` stands for anything.

@@ -4,10 +4,12 @@
 mod assemble;
 mod dev;
 mod logging;
+mod pem;
 mod process;
 mod proxies;
 mod server;
 mod source;
+pub mod tokens;
 
 pub use dev::{DevMode, dev_file};
 pub use logging::Logging;

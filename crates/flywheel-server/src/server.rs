@@ -8,6 +8,7 @@ use anyhow::Context;
 use flywheel_api::{ApiKey, Exposure, HttpServer, Service, Upgrades, Upgrading};
 use flywheel_config::{Changes, Config, Warning};
 use flywheel_engine::{MemoryEngine, MemoryLimits};
+use flywheel_jwks::{HttpKeySets, Limits, Roots};
 use flywheel_metrics::{Metrics, ReloadOutcome};
 use flywheel_node::{Node, NodeParts, Routes, ShardPost};
 use flywheel_protocol::Disconnect;
@@ -97,6 +98,12 @@ impl Server {
             version: version.to_owned(),
             broker: engine.clone(),
             presence: engine.clone(),
+            key_sets: Arc::new(HttpKeySets::new(
+                clock.clone(),
+                tasks.clone(),
+                Limits::default(),
+                Roots::System,
+            )),
             routes,
             clock: clock.clone(),
             tasks: tasks.clone(),

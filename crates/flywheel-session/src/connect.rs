@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use flywheel_model::{Channel, ConnectClaims, SubscribeGrant};
-use flywheel_protocol::client::{ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult};
+use flywheel_protocol::client::{
+    ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult,
+};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Turn};
@@ -19,6 +21,7 @@ impl Session {
         let Phase::New { until } = self.phase else {
             return;
         };
+        self.introduced = (!request.name.is_empty(), !request.version.is_empty());
         let ask = if request.token.is_empty() && turn.settings.backend.connect {
             let channels = request.subs.keys().cloned().collect();
             self.keep_headers(turn, request.headers);
@@ -114,10 +117,10 @@ impl Session {
             connecting.outstanding = channels.len();
         }
         for (channel, (grant, from_token)) in channels {
-            let wishes = requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| Wishes {
-                recover: wishes.recover,
-                ..Wishes::default()
-            });
+            let wishes =
+                requested.get(channel.as_str()).map(Wishes::of).map_or_else(Wishes::default, |wishes| {
+                    Wishes { recover: wishes.recover, delta: wishes.delta, ..Wishes::default() }
+                });
             let options = turn.settings.rules.options(channel.as_str())?.clone();
             let sub = self.reserve(channel, options, Origin::Connect, wishes);
             if let Some(subscription) = self.subs.find(sub) {
@@ -181,7 +184,9 @@ impl Session {
             return;
         };
         let Connecting { id, claims, results, early, .. } = *connecting;
-        let Ok(data) = self.encoding().optional_payload(claims.as_ref().and_then(|claims| claims.data.as_ref())) else {
+        let Ok(data) =
+            self.encoding().optional_payload(claims.as_ref().and_then(|claims| claims.data.as_ref()))
+        else {
             return self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL);
         };
         let settings = turn.settings;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use flywheel_model::{ChannelEventKind, ClientId, Epoch, Publication, StreamPosition};
-use flywheel_protocol::client::{Presence, PushBody, ServerMessage, UnsubscribePush};
+use flywheel_protocol::client::{DataForm, Presence, PushBody, ServerMessage, UnsubscribePush};
 use flywheel_protocol::{Disconnect, Unsubscribed};
 
 use crate::effect::{Failure, Turn};
@@ -15,8 +15,14 @@ use crate::subscription::{State, SubKey, Subscription};
 /// What to do with an event that reached a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deliver {
-    /// Queue the event's message, the same for every subscriber with this encoding.
+    /// Queue the event's message, the same for every subscriber with this encoding and form.
     Yes,
+    /// Likewise, with the payload whole in the form for subscriptions with delta.
+    Whole,
+    /// Likewise, with the payload as a patch against that of the publication before; whole if that is not shorter.
+    Patch,
+    /// Nothing: the subscriber does not want it.
+    Filtered,
     /// Nothing.
     No,
 }
@@ -46,25 +52,30 @@ fn place(position: &mut StreamPosition, offset: u64, epoch: &Epoch) -> Place {
 }
 
 impl Session {
-    /// A publication reached the subscription. Answers whether the shared message is to be queued.
+    /// A publication reached the subscription. Answers whether and in which form the shared message is to be queued.
+    ///
+    /// `patchable`: whether the publication before it is known, so that a patch can be made.
     pub fn handle_publication(
         &mut self,
         turn: &mut Turn<'_>,
         key: SubKey,
         publication: &Arc<Publication>,
         epoch: &Epoch,
+        patchable: bool,
     ) -> Deliver {
         let Some(subscription) = self.subs.get_mut(key) else {
             return Deliver::No;
         };
         match &mut subscription.state {
-            State::Live { position: None } => Deliver::Yes,
+            State::Live { position: None } => subscription.intake.deliver(publication, epoch, patchable),
             // Outside the stream: it has no place and moves none.
-            State::Live { .. } if publication.offset == 0 => Deliver::Yes,
+            State::Live { .. } if publication.offset == 0 => {
+                subscription.intake.deliver(publication, epoch, patchable)
+            }
             State::Live { position: Some(position) } => match place(position, publication.offset, epoch) {
                 Place::Next => {
                     subscription.position_is_right(turn.now.at);
-                    Deliver::Yes
+                    subscription.intake.deliver(publication, epoch, patchable)
                 }
                 Place::Old => Deliver::No,
                 Place::Beyond => {
@@ -73,7 +84,7 @@ impl Session {
                 }
             },
             State::Subscribing(_) => {
-                let event = ChannelEventKind::Publication(Arc::clone(publication), epoch.clone());
+                let event = ChannelEventKind::Publication(Arc::clone(publication), epoch.clone(), None);
                 self.hold_back(turn, key, event, publication.weight());
                 Deliver::No
             }
@@ -81,7 +92,12 @@ impl Session {
     }
 
     /// A client joined or left the channel. Answers whether the shared message is to be queued.
-    pub fn handle_presence_event(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) -> Deliver {
+    pub fn handle_presence_event(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: SubKey,
+        event: &ChannelEventKind,
+    ) -> Deliver {
         let Some(subscription) = self.subs.get(key) else {
             return Deliver::No;
         };
@@ -117,33 +133,47 @@ impl Session {
     /// Delivers an event to this subscription alone, as it does what was held back.
     pub(crate) fn deliver_single(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) {
         let deliver = match event {
-            ChannelEventKind::Publication(publication, epoch) => self.handle_publication(turn, key, publication, epoch),
+            // Held back without what came before it: whole, which is right at any time.
+            ChannelEventKind::Publication(publication, epoch, _) => {
+                self.handle_publication(turn, key, publication, epoch, false)
+            }
             event => self.handle_presence_event(turn, key, event),
         };
-        let Some(subscription) = self.subs.get(key).filter(|_| deliver == Deliver::Yes) else {
+        let form = match deliver {
+            Deliver::Yes => DataForm::Plain,
+            Deliver::Whole | Deliver::Patch => DataForm::Whole,
+            Deliver::Filtered | Deliver::No => return,
+        };
+        let Some(subscription) = self.subs.get(key) else {
             return;
         };
-        match self.event_body(event) {
+        match self.event_body(event, form) {
             Ok(body) => turn.send(ServerMessage::push(subscription.channel.as_str(), body)),
             Err(_) => self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL),
         }
     }
 
-    fn event_body(&self, event: &ChannelEventKind) -> Result<PushBody, Failure> {
+    fn event_body(&self, event: &ChannelEventKind, form: DataForm<'_>) -> Result<PushBody, Failure> {
         let encoding = self.encoding();
         Ok(match event {
-            ChannelEventKind::Publication(publication, epoch) => {
-                PushBody::Publication(Box::new(encoding.publication(publication, Some(epoch))?))
+            ChannelEventKind::Publication(publication, epoch, _) => {
+                PushBody::Publication(Box::new(encoding.publication_in(form, publication, Some(epoch))?))
             }
-            ChannelEventKind::Join(info) => PushBody::Join(Presence { info: Some(encoding.client_info(info)?) }),
-            ChannelEventKind::Leave(info) => PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) }),
+            ChannelEventKind::Join(info) => {
+                PushBody::Join(Presence { info: Some(encoding.client_info(info)?) })
+            }
+            ChannelEventKind::Leave(info) => {
+                PushBody::Leave(Presence { info: Some(encoding.client_info(info)?) })
+            }
         })
     }
 
     /// Something was missed: a client-side subscription starts over, a server-side one takes the connection with it.
     pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
-            Some(subscription) if subscription.server_side => self.close(turn, Disconnect::INSUFFICIENT_STATE),
+            Some(subscription) if subscription.server_side => {
+                self.close(turn, Disconnect::INSUFFICIENT_STATE);
+            }
             Some(_) => self.end_subscription(turn, key, Unsubscribed::INSUFFICIENT_STATE),
             None => {}
         }

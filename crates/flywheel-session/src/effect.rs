@@ -7,8 +7,8 @@ use flywheel_protocol::client::{PresenceResult, PresenceStatsResult, ServerMessa
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::{History, HistoryQuery};
 
-use crate::subscription::{SubKey, SubRef};
 use crate::Settings;
+use crate::subscription::{SubKey, SubRef};
 
 /// What a session sees of the world during one call, and where its effects go.
 #[derive(Debug)]

@@ -10,6 +10,8 @@ mod backend;
 mod connect;
 mod delivery;
 mod effect;
+mod intake;
+mod live;
 mod liveness;
 mod permission;
 mod refresh;
@@ -24,8 +26,8 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use delivery::Deliver;
+pub use effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
 pub use server::ServerSubscribe;
 pub use session::{Greeting, Session};
 pub use settings::{BackendSettings, PersonalChannel, RpcSettings, Settings};

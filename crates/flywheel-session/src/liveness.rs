@@ -58,7 +58,8 @@ impl Liveness {
         self.ping_at = now + interval;
         self.ping_sent = now;
         // A client that owes a pong and is pinged again keeps the earlier deadline.
-        self.pong_by = self.pong_by.or(Some(settings.pong_timeout.map_or(Timestamp::NEVER, |timeout| now + timeout)));
+        self.pong_by =
+            self.pong_by.or(Some(settings.pong_timeout.map_or(Timestamp::NEVER, |timeout| now + timeout)));
         Due::Ping
     }
 

@@ -52,7 +52,12 @@ pub(crate) enum Admission {
 }
 
 /// Whether `user` may subscribe without a token.
-pub(crate) fn may_subscribe(settings: &Settings, options: &ChannelOptions, channel: &str, user: &UserId) -> Admission {
+pub(crate) fn may_subscribe(
+    settings: &Settings,
+    options: &ChannelOptions,
+    channel: &str,
+    user: &UserId,
+) -> Admission {
     let rules: &ChannelRules = &settings.rules;
     if rules.is_private(channel) {
         return Admission::Denied;
@@ -68,8 +73,8 @@ pub(crate) fn may_subscribe(settings: &Settings, options: &ChannelOptions, chann
     if options.subscribe_proxy_enabled {
         return Admission::AskBackend;
     }
-    let plain = options.allow_subscribe_for_client
-        && (options.allow_subscribe_for_anonymous || !user.is_anonymous());
+    let plain =
+        options.allow_subscribe_for_client && (options.allow_subscribe_for_anonymous || !user.is_anonymous());
     if plain || settings.insecure { Admission::Allowed } else { Admission::Denied }
 }
 

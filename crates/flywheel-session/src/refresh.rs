@@ -3,7 +3,9 @@
 //! Source: client protocol, sections 3.5 and 5.13.
 
 use flywheel_model::ConnectClaims;
-use flywheel_protocol::client::{RefreshRequest, RefreshResult, ReplyBody, Request, SubRefreshRequest, SubRefreshResult};
+use flywheel_protocol::client::{
+    RefreshRequest, RefreshResult, ReplyBody, Request, SubRefreshRequest, SubRefreshResult,
+};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Ask, Context, Failure, Outcome, Turn};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use flywheel_model::{Channel, ChannelOptions};
 use flywheel_protocol::client::{
-    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, ReplyBody, Request,
+    Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, ReplyBody,
+    Request,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::HistoryQuery;
@@ -37,8 +38,11 @@ impl Session {
     ) -> Result<(), Failure> {
         // Behind earlier ones of the same channel, wherever these wait: here or for a subscription.
         let behind = |(_, earlier): &(u32, PublishRequest)| earlier.channel == request.channel;
-        let is_behind = self.publishing.as_ref().is_some_and(|publishing| publishing.queue.iter().any(behind));
-        if !is_behind && self.queue_behind_subscribe(&request.channel, id, || Request::Publish(request.clone())) {
+        let is_behind =
+            self.publishing.as_ref().is_some_and(|publishing| publishing.queue.iter().any(behind));
+        if !is_behind
+            && self.queue_behind_subscribe(&request.channel, id, || Request::Publish(request.clone()))
+        {
             return Ok(());
         }
         if let Some(publishing) = &mut self.publishing {
@@ -49,7 +53,7 @@ impl Session {
     }
 
     fn publish(&mut self, turn: &mut Turn<'_>, id: u32, request: PublishRequest) -> Result<(), Failure> {
-        let options = self.resolve(turn, &request.channel)?;
+        let options = resolve(turn, &request.channel)?;
         let data = self.encoding().received(request.data);
         if request.type_ == MAP_TYPE {
             return Err(ErrorCode::PERMISSION_DENIED.into());
@@ -62,7 +66,8 @@ impl Session {
         if caller.is_none() {
             self.permit(turn, &options, Operation::Publish, &request.channel)?;
         }
-        let chan_info = self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
+        let chan_info =
+            self.subs.of(&request.channel).and_then(|subscription| subscription.chan_info.clone());
         let info = self.info(chan_info.as_deref());
         self.publishing.get_or_insert_default().asked = true;
         let (context, by_backend) = (Context::Publish { id }, caller.is_some());
@@ -136,7 +141,7 @@ impl Session {
     }
 
     fn check_presence(&self, turn: &Turn<'_>, channel: &str) -> Result<(), Failure> {
-        let options = self.resolve(turn, channel)?;
+        let options = resolve(turn, channel)?;
         if !options.presence {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
@@ -152,7 +157,7 @@ impl Session {
         if self.queue_behind_subscribe(&request.channel, id, || Request::History(request.clone())) {
             return Ok(());
         }
-        let options = self.resolve(turn, &request.channel)?;
+        let options = resolve(turn, &request.channel)?;
         if !options.has_history() {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
@@ -179,7 +184,8 @@ impl Session {
             Outcome::PresenceStats(stats) => Ok(ReplyBody::PresenceStats(stats?)),
             Outcome::History(history) => {
                 let history = history?;
-                let publications = history.publications.iter().map(|publication| encoding.publication(publication, None));
+                let publications =
+                    history.publications.iter().map(|publication| encoding.publication(publication, None));
                 Ok(ReplyBody::History(HistoryResult {
                     publications: publications.collect::<Result<_, _>>()?,
                     epoch: history.top.epoch.as_str().to_owned(),
@@ -188,14 +194,6 @@ impl Session {
             }
             _ => Err(ErrorCode::INTERNAL.into()),
         }
-    }
-
-    /// The options of a channel that a command names.
-    fn resolve(&self, turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
-        if channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
-        }
-        Ok(Arc::clone(turn.settings.rules.checked(channel)?))
     }
 
     fn permit(
@@ -212,4 +210,12 @@ impl Session {
             Err(ErrorCode::PERMISSION_DENIED.into())
         }
     }
+}
+
+/// The options of a channel that a command names.
+fn resolve(turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
+    if channel.is_empty() {
+        return Err(Disconnect::BAD_REQUEST.into());
+    }
+    Ok(Arc::clone(turn.settings.rules.checked(channel)?))
 }

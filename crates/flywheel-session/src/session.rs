@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use flywheel_model::{CallerHeaders, ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId};
-use flywheel_protocol::client::{Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult};
+use flywheel_model::{
+    CallerHeaders, ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId,
+};
+use flywheel_protocol::client::{
+    Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult,
+};
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::backend::Behind;
@@ -58,6 +63,10 @@ pub struct Session {
     /// Whatever waits for a subscription to be set up.
     pub(crate) queued: u32,
     pub(crate) connected_once: bool,
+    /// Whether the client told its name and its version.
+    pub(crate) introduced: (bool, bool),
+    /// How long the last pong took, until somebody asks.
+    pub(crate) pong_took: Option<Duration>,
     /// Most sessions never publish, and this is a word.
     pub(crate) publishing: Option<Box<Publishing>>,
     /// Commands that wait for a backend.
@@ -114,6 +123,8 @@ impl Session {
             waiting: 0,
             queued: 0,
             connected_once: false,
+            introduced: (false, false),
+            pong_took: None,
             publishing: None,
             behind: None,
         }
@@ -157,6 +168,16 @@ impl Session {
         waiting + early + publishing + behind >= turn.settings.commands_in_flight_max
     }
 
+    /// Whether the client told its name, and its version, when it connected.
+    pub fn introduced(&self) -> (bool, bool) {
+        self.introduced
+    }
+
+    /// How long the client took to answer a ping, if it has since this was last asked.
+    pub fn take_pong(&mut self) -> Option<Duration> {
+        self.pong_took.take()
+    }
+
     /// Whether `connect` has ever succeeded.
     pub fn was_connected(&self) -> bool {
         self.connected_once
@@ -172,7 +193,9 @@ impl Session {
         match &mut self.phase {
             Phase::Closed | Phase::Refused { .. } => {}
             Phase::New { .. } => match command.request {
-                Request::Connect(request) if command.id != 0 => self.begin_connect(turn, command.id, *request),
+                Request::Connect(request) if command.id != 0 => {
+                    self.begin_connect(turn, command.id, *request);
+                }
                 _ => self.close(turn, Disconnect::BAD_REQUEST),
             },
             Phase::Connecting(connecting) => connecting.early.push(command),
@@ -192,7 +215,9 @@ impl Session {
             // What follows a failed connect is discarded unread.
             Phase::Closed | Phase::Refused { .. } => {}
             // The replies of what came before it are not lost.
-            Phase::Connecting(connecting) => connecting.early.push(Command { id: 0, request: Request::Unknown }),
+            Phase::Connecting(connecting) => {
+                connecting.early.push(Command { id: 0, request: Request::Unknown });
+            }
             Phase::New { .. } => self.close(turn, Disconnect::BAD_REQUEST),
             Phase::Connected => self.handle_command(turn, Command { id: 0, request: Request::Unknown }),
         }
@@ -202,7 +227,7 @@ impl Session {
     pub fn handle_transport_pong(&mut self, turn: &mut Turn<'_>) {
         if !self.greeting.app_pings {
             // One too many is allowed by the transport's own protocol.
-            let _answered = self.liveness.pong(turn.now.at);
+            self.pong_took = self.liveness.pong(turn.now.at);
         }
     }
 
@@ -270,10 +295,10 @@ impl Session {
     /// Runs the request; `Err` becomes an error reply or a disconnect.
     pub(crate) fn dispatch(&mut self, turn: &mut Turn<'_>, id: u32, request: Request) -> Result<(), Failure> {
         match request {
-            Request::Pong => match self.liveness.pong(turn.now.at) {
-                Some(_) => Ok(()),
-                None => Err(Disconnect::BAD_REQUEST.into()),
-            },
+            Request::Pong => {
+                self.pong_took = self.liveness.pong(turn.now.at);
+                if self.pong_took.is_some() { Ok(()) } else { Err(Disconnect::BAD_REQUEST.into()) }
+            }
             Request::Connect(_) | Request::Unknown => Err(Disconnect::BAD_REQUEST.into()),
             Request::Send(_) => Err(Disconnect::NOT_AVAILABLE.into()),
             Request::Subscribe(request) => self.begin_subscribe(turn, id, *request),

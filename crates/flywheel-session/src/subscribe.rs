@@ -9,16 +9,17 @@ use flywheel_model::{
     SubscriptionClaims,
 };
 use flywheel_protocol::client::{
-    Empty, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest, SubscribeResult,
-    UnsubscribeRequest,
+    Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
+    SubscribeResult,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
-use flywheel_stream::{Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
+use flywheel_stream::{Filter, Held, History, HistoryQuery, Merged, Recovered, RecoveryRequest, merge};
 
-use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
+use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Turn};
+use crate::intake::Intake;
 use crate::permission::{Admission, Operation, may, may_subscribe};
 use crate::session::{Session, ttl};
-use crate::subscription::{Origin, Pending, Queued, State, SubKey, SubRef, Subscription, Terms, Wishes};
+use crate::subscription::{Origin, Pending, Queued, State, SubRef, Subscription, Terms, Wishes};
 
 /// Types of subscription that exist, as numbers: 1 to 3 are maps, 4 is shared poll.
 const MAP_TYPES: std::ops::RangeInclusive<i32> = 1..=3;
@@ -48,7 +49,7 @@ impl Session {
         if let Some(key) = self.subs.key_of(channel) {
             // Behind an unsubscribe that waits for the subscription to be set up, it is a new one.
             let pending = self.subs.get_mut(key).and_then(Subscription::pending);
-            if pending.is_some_and(|pending| ends_unsubscribed(pending))
+            if pending.is_some_and(|pending| pending.ends_unsubscribed())
                 && self.queue(key, || Queued::Command(id, Request::Subscribe(Box::new(request))))
             {
                 return Ok(());
@@ -111,16 +112,18 @@ impl Session {
     /// Authorized: route the channel here, then ask for presence and history. Events are held back from now on.
     ///
     /// After an error the caller drops the subscription.
-    pub(crate) fn start(&mut self, turn: &mut Turn<'_>, sub: SubRef, grant: SubscribeGrant) -> Result<(), Failure> {
+    pub(crate) fn start(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sub: SubRef,
+        grant: SubscribeGrant,
+    ) -> Result<(), Failure> {
         let user = self.user.clone();
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
         };
-        let expired = grant.expire_at.is_some_and(|moment| moment <= turn.now.unix());
-        let filtered = subscription.pending().is_some_and(|pending| pending.wishes.filter);
-        if expired || filtered {
-            // No namespace allows filters yet, and to ignore one would deliver what the client excluded.
-            return Err(if expired { ErrorCode::EXPIRED } else { ErrorCode::BAD_REQUEST }.into());
+        if grant.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
+            return Err(ErrorCode::EXPIRED.into());
         }
         let options = Arc::clone(&subscription.options);
         let channel = subscription.channel.clone();
@@ -128,6 +131,7 @@ impl Session {
         let State::Subscribing(pending) = &mut subscription.state else {
             return Ok(());
         };
+        let intake = Intake::new(&options, &pending.wishes).map_err(|_refused| ErrorCode::BAD_REQUEST)?;
         let terms = Terms::new(
             &options,
             grant.overrides,
@@ -137,10 +141,12 @@ impl Session {
         );
         pending.attached = true;
         pending.recovery = recovery_request(&options, terms, &pending.wishes, settings.recovery_limit);
-        let history = terms
-            .positioned
-            .then(|| pending.recovery.as_ref().map_or_else(HistoryQuery::top, RecoveryRequest::query));
+        let filtered = intake.filter().is_some();
+        let query = |request: &RecoveryRequest| request.query(filtered);
+        let history =
+            terms.positioned.then(|| pending.recovery.as_ref().map_or_else(HistoryQuery::top, query));
         subscription.terms = terms;
+        subscription.intake = intake;
         subscription.expire_at = grant.expire_at;
         subscription.chan_info = grant.info.clone().map(Box::new);
         pending.grant = grant;
@@ -169,7 +175,11 @@ impl Session {
             _ => Err(ErrorCode::INTERNAL.into()),
         };
         if let Err(failure) = result {
-            let queued = self.subs.find(sub).and_then(Subscription::pending).map(|pending| std::mem::take(&mut pending.queued));
+            let queued = self
+                .subs
+                .find(sub)
+                .and_then(Subscription::pending)
+                .map(|pending| std::mem::take(&mut pending.queued));
             self.drop_subscription(turn, sub.key);
             match origin {
                 Origin::Command(id) => self.fail(turn, id, failure),
@@ -204,7 +214,12 @@ impl Session {
     }
 
     /// The channel is routed and history read: merge, reply, go live.
-    fn establish(&mut self, turn: &mut Turn<'_>, sub: SubRef, history: Option<History>) -> Result<(), Failure> {
+    fn establish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sub: SubRef,
+        history: Option<History>,
+    ) -> Result<(), Failure> {
         let encoding = self.encoding();
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
@@ -220,19 +235,19 @@ impl Session {
             expires: ttl.is_some(),
             ttl: ttl.unwrap_or_default(),
             data: encoding.optional_payload(pending.grant.data.as_ref())?,
+            delta: subscription.intake.is_delta(),
             ..SubscribeResult::default()
         };
         let mut position = None;
         if terms.positioned {
-            let start = Start::new(pending, history.unwrap_or_default())?;
+            let start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
             let epoch = &start.position.epoch;
             result.positioned = true;
             result.recoverable = terms.recoverable;
             result.recovered = start.recovered;
             epoch.as_str().clone_into(&mut result.epoch);
             result.offset = start.reported_offset;
-            let publications = start.publications.iter().map(|publication| encoding.publication(publication, Some(epoch)));
-            result.publications = publications.collect::<Result<_, _>>()?;
+            result.publications = subscription.intake.recovered(encoding, &start.publications, epoch)?;
             position = Some(start.position);
         }
         let origin = pending.origin;
@@ -268,155 +283,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// The connect reply is out: everything that was parked goes live, then the join events.
-    pub(crate) fn release_connect_subscriptions(&mut self, turn: &mut Turn<'_>) {
-        let mut released = Vec::new();
-        for key in self.subs.keys() {
-            let position = self.subs.get_mut(key).and_then(Subscription::pending).and_then(|pending| pending.parked.take());
-            let sub = self.subs.reference(key);
-            released.extend(self.flow(turn, sub, position).map(|(channel, queued)| (sub, channel, queued)));
-        }
-        for (sub, channel, queued) in released {
-            self.announce(turn, sub);
-            self.run_queued(turn, &channel, queued);
-        }
-    }
-
-    /// The reply is queued: what was held back and continues the position follows it, then live delivery, then the
-    /// join event, then the commands that waited.
-    fn go_live(&mut self, turn: &mut Turn<'_>, sub: SubRef, position: Option<StreamPosition>) {
-        if let Some((channel, queued)) = self.flow(turn, sub, position) {
-            self.announce(turn, sub);
-            self.run_queued(turn, &channel, queued);
-        }
-    }
-
-    /// Delivers what was held back, and everything else from now on. Answers what else waited.
-    fn flow(
-        &mut self,
-        turn: &mut Turn<'_>,
-        sub: SubRef,
-        position: Option<StreamPosition>,
-    ) -> Option<(Channel, Vec<Queued>)> {
-        let subscription = self.subs.find(sub)?;
-        subscription.position_is_right(turn.now.at);
-        let state = std::mem::replace(&mut subscription.state, State::Live { position });
-        let State::Subscribing(pending) = state else {
-            subscription.state = state;
-            return None;
-        };
-        let channel = subscription.channel.clone();
-        self.schedule_upkeep(turn);
-        for held in pending.held_back {
-            self.deliver_single(turn, sub.key, &held);
-        }
-        Some((channel, pending.queued))
-    }
-
-    /// Publishes the join event, unless the subscription has been lost again already.
-    fn announce(&mut self, turn: &mut Turn<'_>, sub: SubRef) {
-        let Some(subscription) = self.subs.find(sub).filter(|subscription| subscription.terms.emit_join_leave) else {
-            return;
-        };
-        subscription.announced = true;
-        let (channel, chan_info) = (subscription.channel.clone(), subscription.chan_info.clone());
-        turn.tell(Tell::Join(channel, self.info(chan_info.as_deref())));
-    }
-
-    /// Does what waited for a subscription to be set up or to fail.
-    fn run_queued(&mut self, turn: &mut Turn<'_>, channel: &Channel, queued: Vec<Queued>) {
-        self.queued = self.queued.saturating_sub(u32::try_from(queued.len()).unwrap_or(u32::MAX));
-        for waiting in queued {
-            if !self.is_connected() {
-                return;
-            }
-            match waiting {
-                Queued::Command(id, request) => {
-                    if let Err(failure) = self.dispatch(turn, id, request) {
-                        self.fail(turn, id, failure);
-                    }
-                }
-                Queued::Subscribe(request) => self.subscribe_by_server(turn, channel, *request),
-                Queued::Unsubscribe(why) => self.unsubscribe_by_server(turn, channel.as_str(), why),
-            }
-        }
-        self.continue_publishing(turn);
-    }
-
-    /// If the subscription is being set up, keeps something for afterwards.
-    pub(crate) fn queue(&mut self, key: SubKey, waiting: impl FnOnce() -> Queued) -> bool {
-        let Some(pending) = self.subs.get_mut(key).and_then(Subscription::pending) else {
-            return false;
-        };
-        pending.queued.push(waiting());
-        self.queued = self.queued.saturating_add(1);
-        true
-    }
-
-    /// If the channel is being subscribed, keeps the command for afterwards.
-    pub(crate) fn queue_behind_subscribe(&mut self, channel: &str, id: u32, request: impl FnOnce() -> Request) -> bool {
-        self.subs.key_of(channel).is_some_and(|key| self.queue(key, || Queued::Command(id, request())))
-    }
-
-    pub(crate) fn unsubscribe(
-        &mut self,
-        turn: &mut Turn<'_>,
-        id: u32,
-        request: UnsubscribeRequest,
-    ) -> Result<(), Failure> {
-        if request.channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
-        }
-        let channel = request.channel.clone();
-        if self.queue_behind_subscribe(&channel, id, || Request::Unsubscribe(request)) {
-            return Ok(());
-        }
-        turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Unsubscribe(Empty {}) }));
-        if let Some(key) = self.subs.key_of(&channel) {
-            self.drop_subscription(turn, key);
-        }
-        Ok(())
-    }
-
-    /// Undoes whatever the subscription has come to: routing, presence, leave event.
-    pub(crate) fn drop_subscription(&mut self, turn: &mut Turn<'_>, key: SubKey) {
-        if let Some(subscription) = self.subs.remove(key) {
-            self.undo(turn, key, &subscription);
-        }
-    }
-
-    /// The same for all subscriptions.
-    pub(crate) fn drop_subscriptions(&mut self, turn: &mut Turn<'_>) {
-        let mut subs = std::mem::take(&mut self.subs);
-        for key in subs.keys() {
-            if let Some(subscription) = subs.remove(key) {
-                self.undo(turn, key, &subscription);
-            }
-        }
-    }
-
-    fn undo(&self, turn: &mut Turn<'_>, key: SubKey, subscription: &Subscription) {
-        let attached = match &subscription.state {
-            State::Live { .. } => true,
-            State::Subscribing(pending) => pending.attached,
-        };
-        let channel = &subscription.channel;
-        if attached {
-            turn.effects.push(Effect::Detach(key, channel.clone()));
-            if subscription.terms.presence {
-                turn.tell(Tell::RemovePresence(channel.clone(), self.greeting.client.to_string()));
-            }
-        }
-        if subscription.announced {
-            turn.tell(Tell::Leave(channel.clone(), self.info(subscription.chan_info.as_deref())));
-        }
-    }
-}
-
-/// Whether the commands that wait for the subscription leave the channel unsubscribed.
-fn ends_unsubscribed(pending: &Pending) -> bool {
-    pending.queued.iter().rev().find_map(Queued::leaves_subscribed) == Some(false)
 }
 
 /// Where the client wants to be caught up from, if it does or the channel does that for everybody.
@@ -446,18 +312,21 @@ struct Start {
 }
 
 impl Start {
-    fn new(pending: &mut Pending, history: History) -> Result<Self, Failure> {
+    fn new(pending: &mut Pending, history: History, filter: Option<&Filter>) -> Result<Self, Failure> {
         let top = history.top.clone();
-        let recovered = pending.recovery.as_ref().map(|request| request.recover(history));
+        let recovered = pending.recovery.as_ref().map(|request| request.recover(history, filter));
         let held = take_publications(pending);
         let Merged { position, continuation, unordered } =
             merge(top, held).map_err(|_gap| Failure::Disconnect(Disconnect::INSUFFICIENT_STATE))?;
         pending.held_back.extend(unordered.into_iter().map(|publication| {
-            ChannelEventKind::Publication(publication, flywheel_model::Epoch::unknown())
+            ChannelEventKind::Publication(publication, flywheel_model::Epoch::unknown(), None)
         }));
         match (recovered, &pending.recovery) {
             (Some(Recovered::Yes(mut publications)), Some(request)) => {
-                publications.extend(continuation);
+                let wanted = |publication: &Arc<Publication>| {
+                    filter.is_none_or(|filter| filter.admits(&publication.tags))
+                };
+                publications.extend(continuation.into_iter().filter(wanted));
                 if request.mode == RecoveryMode::Cache && publications.len() > 1 {
                     publications.drain(..publications.len() - 1);
                 }
@@ -469,7 +338,12 @@ impl Start {
                 Err(ErrorCode::UNRECOVERABLE_POSITION.into())
             }
             // Unrecovered, or not asked to recover: the client starts at the position it is told.
-            _ => Ok(Self { publications: Vec::new(), recovered: false, reported_offset: position.offset, position }),
+            _ => Ok(Self {
+                publications: Vec::new(),
+                recovered: false,
+                reported_offset: position.offset,
+                position,
+            }),
         }
     }
 }
@@ -479,7 +353,7 @@ fn take_publications(pending: &mut Pending) -> Vec<Held> {
     let mut publications = Vec::new();
     for event in std::mem::take(&mut pending.held_back) {
         match event {
-            ChannelEventKind::Publication(publication, epoch) => publications.push((publication, epoch)),
+            ChannelEventKind::Publication(publication, epoch, _) => publications.push((publication, epoch)),
             other => pending.held_back.push(other),
         }
     }

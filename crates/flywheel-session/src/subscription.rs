@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use flywheel_model::{
-    Channel, ChannelEventKind, ChannelOptions, Epoch, OptionOverrides, Payload, StreamPosition, SubscribeGrant,
-    Timestamp, UnixSeconds,
+    Channel, ChannelEventKind, ChannelOptions, Epoch, OptionOverrides, Payload, StreamPosition,
+    SubscribeGrant, Timestamp, UnixSeconds,
 };
 use flywheel_protocol::Unsubscribed;
-use flywheel_protocol::client::{Request, SubscribeRequest};
+use flywheel_protocol::client::{FilterNode, Request, SubscribeRequest};
 use flywheel_stream::RecoveryRequest;
 
+use crate::intake::Intake;
 use crate::server::ServerSubscribe;
 
 /// Names a subscription within its session, as long as it is attached.
@@ -22,7 +23,7 @@ pub struct SubRef {
 }
 
 /// What the client or the server asked of a subscription. Source: client protocol, section 5.2.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes, each a member of the request")]
 pub(crate) struct Wishes {
     pub recover: Option<StreamPosition>,
@@ -32,7 +33,9 @@ pub(crate) struct Wishes {
     /// Refuse rather than subscribe unrecovered.
     pub reject_unrecovered: bool,
     /// Only publications with certain tags.
-    pub filter: bool,
+    pub filter: Option<Box<FilterNode>>,
+    /// Patches instead of whole payloads.
+    pub delta: bool,
 }
 
 impl Wishes {
@@ -44,7 +47,8 @@ impl Wishes {
             recoverable: request.recoverable,
             join_leave: request.join_leave,
             reject_unrecovered: request.flag & 2 != 0,
-            filter: request.tf.is_some(),
+            filter: request.tf.clone(),
+            delta: request.delta == "fossil",
         }
     }
 }
@@ -74,8 +78,8 @@ impl Terms {
         let force_positioning = overrides.force_positioning.unwrap_or(options.force_positioning);
         let force_recovery = overrides.force_recovery.unwrap_or(options.force_recovery);
         let has_history = options.has_history();
-        let recoverable =
-            has_history && (force_recovery || wishes.recoverable && (options.allow_recovery || may_read_history));
+        let recoverable = has_history
+            && (force_recovery || wishes.recoverable && (options.allow_recovery || may_read_history));
         let positioned = has_history
             && (force_positioning || wishes.positioned && (options.allow_positioning || may_read_history));
         Self {
@@ -153,6 +157,11 @@ impl Pending {
             queued: Vec::new(),
         })
     }
+
+    /// Whether what waits leaves the channel unsubscribed.
+    pub(crate) fn ends_unsubscribed(&self) -> bool {
+        self.queued.iter().rev().find_map(Queued::leaves_subscribed) == Some(false)
+    }
 }
 
 #[derive(Debug)]
@@ -166,12 +175,13 @@ pub(crate) enum State {
 
 /// One client on one channel.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, most of them true at any time")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of which follows from another")]
 pub(crate) struct Subscription {
     pub channel: Channel,
     pub options: Arc<ChannelOptions>,
     pub serial: u32,
     pub terms: Terms,
+    pub intake: Intake,
     pub server_side: bool,
     /// Whether the connection token named it.
     pub from_token: bool,
@@ -247,7 +257,12 @@ impl Subscriptions {
     }
 
     /// Adds a subscription to a channel that has none, still to be set up.
-    pub(crate) fn insert(&mut self, channel: Channel, options: Arc<ChannelOptions>, pending: Box<Pending>) -> SubRef {
+    pub(crate) fn insert(
+        &mut self,
+        channel: Channel,
+        options: Arc<ChannelOptions>,
+        pending: Box<Pending>,
+    ) -> SubRef {
         let free = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         let key = SubKey(u32::try_from(free).unwrap_or(u32::MAX));
         let serial = self.next_serial;
@@ -260,6 +275,7 @@ impl Subscriptions {
             options,
             serial,
             terms: Terms::default(),
+            intake: Intake::Plain,
             server_side: !matches!(pending.origin, Origin::Command(_)),
             from_token: false,
             expire_at: None,

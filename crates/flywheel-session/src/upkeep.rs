@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use flywheel_model::{Now, Timestamp, UnixSeconds};
-use flywheel_protocol::client::ServerMessage;
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::ServerMessage;
 use flywheel_stream::HistoryQuery;
 
 use crate::effect::{Ask, Context, Effect, Outcome, Tell, Turn};
@@ -136,7 +136,8 @@ impl Session {
         };
         let silent = turn.now.at.since(subscription.checked_at) >= turn.settings.position_check_delay;
         // A read that failed says nothing: the next round tries again.
-        let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) = (outcome, &subscription.state)
+        let (Outcome::History(Ok(history)), State::Live { position: Some(position) }) =
+            (outcome, &subscription.state)
         else {
             return;
         };

@@ -78,6 +78,11 @@ impl Stream {
         StreamPosition { offset: self.top, epoch: self.epoch.clone() }
     }
 
+    /// The last publication made, if it is still there.
+    pub fn newest(&self) -> Option<&Arc<Publication>> {
+        self.entries.back().map(|entry| &entry.publication)
+    }
+
     /// Roughly the memory of the publications it holds, in bytes.
     pub fn weight(&self) -> usize {
         self.weight

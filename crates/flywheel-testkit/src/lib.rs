@@ -3,6 +3,8 @@
 //! - [`Server`] starts the built binary on a free port, waits until it is healthy, and kills it when dropped.
 //! - [`Transcript`] and [`Replay`] hold a conversation and play it over a real socket, byte for byte.
 //! - [`Connection`] is a WebSocket client on an independent implementation; [`JsonClient`] speaks the client protocol on it.
+//! - [`Signer`] signs tokens with keys of every kind, and shows the public half.
+//! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
 //! - [`Backing`] is the application behind a proxy, scripted.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
@@ -24,11 +26,13 @@ mod client;
 mod connection;
 mod external;
 mod http;
+mod key_server;
 mod process;
 pub mod proto;
 mod raw;
 mod server;
 mod settings;
+mod signer;
 mod token;
 mod transcript;
 mod wait;
@@ -38,11 +42,13 @@ pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
 pub use external::{Checks, run_checks, sdk_folder, workspace_folder};
 pub use http::{Http, Response};
+pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
 pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{fixture, set};
+pub use signer::Signer;
 pub use token::{named_token, sign};
 pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
 pub use wait::{free_port, wait_until};

@@ -22,7 +22,7 @@ pub enum Admission<C> {
     Http,
 }
 
-/// What runs on a [`Reactor`]. Called on the reactor's thread only, and must not block it.
+/// What runs on a [`Reactor`](crate::Reactor). Called on the reactor's thread only, and must not block it.
 pub trait Application {
     /// What is remembered of a request until its connection is opened.
     type Context;

@@ -119,11 +119,13 @@ impl Sessions {
                     self.hub.register(slot, user);
                 }
                 Effect::Attach(sub, channel) => {
+                    self.counters.subscription_opened(self.kind(slot).has_name);
                     if self.hub.attach(slot, sub, &channel) {
                         self.parts.node.route(&channel, self.parts.shard);
                     }
                 }
                 Effect::Detach(sub, channel) => {
+                    self.counters.subscription_closed(self.kind(slot).has_name);
                     if self.hub.detach(slot, sub, &channel) {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
@@ -156,7 +158,7 @@ impl Sessions {
                     self.counters.recovery(result.recovered, !result.publications.is_empty());
                 }
                 if let ReplyBody::Connect(_) = &reply.body {
-                    self.counters.connection_opened(WEBSOCKET);
+                    self.counters.connection_opened(self.kind(slot));
                 }
             }
             ServerMessage::Ping => {}
@@ -165,6 +167,10 @@ impl Sessions {
             Ok(length) => self.counters.sent(Transport::WebSocket, frame_type(message), 1, length as u64),
             Err(disconnect) => self.with_session(io, slot, |session, turn| session.close(turn, disconnect)),
         }
+    }
+
+    fn kind(&self, slot: u32) -> ConnectionKind {
+        self.hub.get(slot).map_or(UNINTRODUCED, |client| kind(&client.session))
     }
 
     fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect) {
@@ -196,8 +202,9 @@ impl Sessions {
         let publishes = matches!(ask, Ask::Publish { .. });
         match self.parts.node.ask(ask) {
             Answer::Now(outcome) => {
-                if publishes {
-                    // A publication that this shard delivers comes before the reply to its publisher.
+                if publishes && self.pending.is_empty() {
+                    // A publication that this shard delivers comes before the reply to its publisher. Not while effects
+                    // are still to be carried out, though: a reply or a change of routes among them comes first.
                     self.receive(io);
                 }
                 self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
@@ -226,10 +233,13 @@ impl Sessions {
             let mut effects = Vec::new();
             for event in events.drain(..) {
                 weight += event.weight();
+                let started = self.parts.node.clock().elapsed();
                 let delivered = self.hub.deliver(io.now(), &self.settings, &event, &mut effects);
                 let (kind, frame) = event_labels(&event.kind);
                 self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
                 self.counters.delivered(delivered.messages);
+                self.counters.filtered(delivered.filtered);
+                self.counters.broadcast(kind, self.parts.node.clock().elapsed().saturating_sub(started));
                 self.parts.node.metrics().node.message_received(kind);
                 if self.hub.outbox.is_full() {
                     io.flush(&mut self.hub.outbox);
@@ -249,8 +259,7 @@ impl Sessions {
             match item {
                 Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
                 Mail::Operation(operation, answer) => {
-                    self.operate(io, operation);
-                    self.carry_out(io);
+                    self.operate(io, &operation);
                     answer.send(()).unwrap_or_default();
                 }
                 Mail::Channels(pattern, answer) => {
@@ -288,40 +297,31 @@ impl Sessions {
         }
     }
 
-    fn operate(&mut self, io: &Io, operation: Operation) {
-        match operation {
-            Operation::Subscribe(wanted, channel, request) => {
-                for slot in self.hub.find(&wanted) {
-                    let request = (*request).clone();
-                    self.with_session(io, slot, |session, turn| {
-                        session.subscribe_by_server(turn, &channel, request);
-                    });
+    /// Does what the server API wants with every client that is meant.
+    fn operate(&mut self, io: &mut Io, operation: &Operation) {
+        let (Operation::Subscribe(wanted, ..)
+        | Operation::Unsubscribe(wanted, _)
+        | Operation::Disconnect(wanted, ..)
+        | Operation::Refresh(wanted, ..)) = operation;
+        for slot in self.hub.find(wanted) {
+            self.with_session(io, slot, |session, turn| match operation {
+                Operation::Subscribe(_, channel, request) => {
+                    session.subscribe_by_server(turn, channel, (**request).clone());
                 }
-            }
-            Operation::Unsubscribe(wanted, channel) => {
-                for slot in self.hub.find(&wanted) {
-                    self.with_session(io, slot, |session, turn| {
-                        session.unsubscribe_by_server(turn, channel.as_str(), Unsubscribed::BY_SERVER);
-                    });
+                Operation::Unsubscribe(_, channel) => {
+                    session.unsubscribe_by_server(turn, channel.as_str(), Unsubscribed::BY_SERVER);
                 }
-            }
-            Operation::Disconnect(wanted, disconnect, kept) => {
-                for slot in self.hub.find(&wanted) {
-                    self.with_session(io, slot, |session, turn| {
-                        if !kept.contains(&session.client().to_string()) {
-                            session.close(turn, disconnect.clone());
-                        }
-                    });
+                Operation::Disconnect(_, disconnect, kept) => {
+                    if !kept.contains(&session.client().to_string()) {
+                        session.close(turn, disconnect.clone());
+                    }
                 }
-            }
-            Operation::Refresh(wanted, expire_at, info) => {
-                for slot in self.hub.find(&wanted) {
-                    let info = info.clone();
-                    self.with_session(io, slot, |session, turn| {
-                        session.refresh_by_server(turn, expire_at, info);
-                    });
+                Operation::Refresh(_, expire_at, info) => {
+                    session.refresh_by_server(turn, *expire_at, info.clone());
                 }
-            }
+            });
+            self.carry_out(io);
+            self.rest(io, slot);
         }
     }
 
@@ -334,7 +334,7 @@ impl Sessions {
                 continue;
             }
             self.hub.timer_fired(key);
-            self.with_session(io, key.slot, flywheel_session::Session::handle_timeout);
+            self.with_session(io, key.slot, Session::handle_timeout);
             self.carry_out(io);
             self.hub.schedule(key.slot, now, &self.settings);
         }
@@ -354,6 +354,12 @@ impl Sessions {
         }
     }
 
+    fn count_pong(&mut self, slot: u32) {
+        if let Some(took) = self.hub.get_mut(slot).and_then(|client| client.session.take_pong()) {
+            self.counters.pong(Transport::WebSocket, took);
+        }
+    }
+
     fn command(&mut self, io: &mut Io, slot: u32, command: Command) {
         let method = method(&command.request);
         self.method = method;
@@ -361,11 +367,18 @@ impl Sessions {
         self.with_session(io, slot, |session, turn| session.handle_command(turn, command));
         self.carry_out(io);
         self.method = Method::Unknown;
+        self.count_pong(slot);
         self.counters.command(method, self.parts.node.clock().elapsed().saturating_sub(started));
     }
 }
 
-const WEBSOCKET: ConnectionKind =
+/// How metrics label a connection.
+fn kind(session: &Session) -> ConnectionKind {
+    let (has_name, has_version) = session.introduced();
+    ConnectionKind { has_name, has_version, ..UNINTRODUCED }
+}
+
+const UNINTRODUCED: ConnectionKind =
     ConnectionKind { transport: Transport::WebSocket, has_name: false, has_version: false };
 
 impl Application for Sessions {
@@ -414,7 +427,7 @@ impl Application for Sessions {
                 }
                 Err(malformed) => {
                     tracing::debug!(slot, %malformed, "a client sent what is no command");
-                    self.with_session(io, slot, flywheel_session::Session::handle_malformed);
+                    self.with_session(io, slot, Session::handle_malformed);
                     self.carry_out(io);
                 }
             }
@@ -423,13 +436,14 @@ impl Application for Sessions {
     }
 
     fn pong(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, flywheel_session::Session::handle_transport_pong);
+        self.with_session(io, slot, Session::handle_transport_pong);
+        self.count_pong(slot);
         self.carry_out(io);
         self.rest(io, slot);
     }
 
     fn ended(&mut self, io: &mut Io, slot: u32) {
-        self.with_session(io, slot, flywheel_session::Session::handle_closed);
+        self.with_session(io, slot, Session::handle_closed);
         self.carry_out(io);
     }
 
@@ -438,7 +452,7 @@ impl Application for Sessions {
             Some(client) => {
                 self.passes[slot as usize] = None;
                 if client.session.was_connected() {
-                    self.counters.connection_closed(WEBSOCKET);
+                    self.counters.connection_closed(kind(&client.session));
                 }
             }
             None => self.hub.outbox.close(slot),

@@ -3,6 +3,9 @@
 use anyhow::{Context as _, Result};
 
 /// Crates whose presence means that a crate could touch the world, each with what it would bring.
+///
+/// `rand_core` is not among them: it has the traits of generators and no generator, and libraries that can sign ask for
+/// it where only signatures are checked.
 const BANNED: &[(&str, &str)] = &[
     ("tokio", "a runtime, sockets and timers"),
     ("async-std", "a runtime, sockets and timers"),
@@ -28,7 +31,6 @@ const BANNED: &[(&str, &str)] = &[
     ("notify", "files"),
     ("signal-hook", "signals"),
     ("rand", "randomness"),
-    ("rand_core", "randomness"),
     ("getrandom", "randomness"),
     ("fastrand", "randomness"),
     ("ahash", "hashes that are seeded at random"),

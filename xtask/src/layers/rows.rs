@@ -32,7 +32,7 @@ const PLACES: &[(Place, &[&str])] = &[
 ];
 
 /// Adapters that the node calls through a contract, and that never see the node.
-const OUTBOUND: &[&str] = &["redis", "nats", "zookeeper", "proxy"];
+const OUTBOUND: &[&str] = &["redis", "nats", "zookeeper", "proxy", "jwks"];
 
 const PURE: &[&str] = &[
     "model",

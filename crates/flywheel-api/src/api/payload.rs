@@ -43,6 +43,7 @@ macro_rules! publication {
             skip_history: request.skip_history,
             idempotency_key: Some(request.idempotency_key).filter(|key| !key.is_empty()),
             version: Some(version).filter(|version| version.number > 0),
+            delta: request.delta,
         }
     }};
 }

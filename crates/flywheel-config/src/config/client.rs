@@ -83,6 +83,8 @@ pub struct TokenConfig {
     pub ecdsa_public_key: Option<String>,
     /// URL of a key set, used in place of the keys above.
     pub jwks_public_endpoint: Option<String>,
+    /// Fill that URL with values that the patterns do not list.
+    pub insecure_skip_jwks_endpoint_safety_check: bool,
     /// The `aud` a token must have.
     pub audience: Option<String>,
     /// Pattern of `aud`.
@@ -104,6 +106,7 @@ impl std::fmt::Debug for TokenConfig {
             .field("hmac_previous_secret_key", &secret(&self.hmac_previous_secret_key))
             .field("hmac_previous_secret_key_valid_until", &self.hmac_previous_secret_key_valid_until)
             .field("jwks_public_endpoint", &self.jwks_public_endpoint)
+            .field("insecure_skip_jwks_endpoint_safety_check", &self.insecure_skip_jwks_endpoint_safety_check)
             .field("audience", &self.audience)
             .field("audience_regex", &self.audience_regex)
             .field("issuer", &self.issuer)
@@ -159,6 +162,7 @@ impl TokenConfig {
             rsa_public_key: view.some_text("rsa_public_key"),
             ecdsa_public_key: view.some_text("ecdsa_public_key"),
             jwks_public_endpoint: view.some_text("jwks_public_endpoint"),
+            insecure_skip_jwks_endpoint_safety_check: view.is("insecure_skip_jwks_endpoint_safety_check"),
             audience: view.some_text("audience"),
             audience_regex: view.some_text("audience_regex"),
             issuer: view.some_text("issuer"),

@@ -54,13 +54,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("subscription_type", &["", "stream"]),
 ];
 
-const RELOADABLE: &[&str] = &[
-    "log.level",
-    "channel",
-    "rpc",
-    "proxies",
-    "client",
-];
+const RELOADABLE: &[&str] = &["log.level", "channel", "rpc", "proxies", "client"];
 
 const MARKS: &[(&str, Support)] = &[
     ("http_server.address", Supported),
@@ -77,6 +71,10 @@ const MARKS: &[(&str, Support)] = &[
     ("client.token.hmac_secret_key", Supported),
     ("client.token.hmac_previous_secret_key", Supported),
     ("client.token.hmac_previous_secret_key_valid_until", Supported),
+    ("client.token.rsa_public_key", Supported),
+    ("client.token.ecdsa_public_key", Supported),
+    ("client.token.jwks_public_endpoint", Supported),
+    ("client.token.insecure_skip_jwks_endpoint_safety_check", Supported),
     ("client.token.audience", Supported),
     ("client.token.audience_regex", Supported),
     ("client.token.issuer", Supported),
@@ -86,6 +84,10 @@ const MARKS: &[(&str, Support)] = &[
     ("client.subscription_token.hmac_secret_key", Supported),
     ("client.subscription_token.hmac_previous_secret_key", Supported),
     ("client.subscription_token.hmac_previous_secret_key_valid_until", Supported),
+    ("client.subscription_token.rsa_public_key", Supported),
+    ("client.subscription_token.ecdsa_public_key", Supported),
+    ("client.subscription_token.jwks_public_endpoint", Supported),
+    ("client.subscription_token.insecure_skip_jwks_endpoint_safety_check", Supported),
     ("client.subscription_token.audience", Supported),
     ("client.subscription_token.audience_regex", Supported),
     ("client.subscription_token.issuer", Supported),
@@ -157,6 +159,9 @@ const OPTIONS: &[(&str, Support)] = &[
     ("allow_recovery", Supported),
     ("force_recovery_mode", Supported),
     ("auto_cache_recover", Supported),
+    ("allowed_delta_types", Supported),
+    ("allow_tags_filter", Supported),
+    ("delta_publish", Supported),
     ("allow_subscribe_for_anonymous", Supported),
     ("allow_subscribe_for_client", Supported),
     ("allow_publish_for_anonymous", Supported),
@@ -226,7 +231,7 @@ pub(super) mod tests {
         assert_eq!(Support::of("channel.namespaces"), Supported);
         assert_eq!(Support::of("channel.namespaces[].presence"), Supported);
         assert_eq!(Support::of("channel.namespaces[].map.mode"), Support::NotYet);
-        assert_eq!(Support::of("channel.without_namespace.delta_publish"), Support::NotYet);
+        assert_eq!(Support::of("channel.without_namespace.map.mode"), Support::NotYet);
     }
 
     #[test]

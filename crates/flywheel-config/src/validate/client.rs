@@ -87,7 +87,9 @@ fn key_set_url(check: &mut Check<'_>, token: &View<'_>) {
         return;
     }
     for name in names {
-        let listed = patterns.iter().any(|pattern| is_list_of_values(pattern, name));
+        let mut lists = patterns.iter().filter_map(|pattern| is_list_of_values(pattern, name)).peekable();
+        // Where both patterns have the group, either may be what fills the place.
+        let listed = lists.peek().is_some() && lists.all(|listed| listed);
         if !listed {
             let reason = format!(
                 "{{{{{name}}}}} must be a group of issuer_regex or audience_regex that lists its values, as in \
@@ -103,13 +105,11 @@ fn template_names(url: &str) -> Vec<&str> {
     starts.filter_map(|rest| rest.split_once("}}")).map(|(name, _)| name.trim()).collect()
 }
 
-fn is_list_of_values(pattern: &str, group: &str) -> bool {
+/// Whether the group of this name is a plain list of values; `None` if the pattern has no such group.
+fn is_list_of_values(pattern: &str, group: &str) -> Option<bool> {
     // Go writes groups with and without the P.
     let starts = [format!("(?P<{group}>"), format!("(?<{group}>")];
-    let Some(after) = starts.iter().find_map(|start| pattern.split_once(start.as_str())) else {
-        return false;
-    };
-    let values = Regex::new(r"^(?:[A-Za-z0-9_-]|\\\.)+(?:\|(?:[A-Za-z0-9_-]|\\\.)+)*$");
-    let (Some((inside, _)), Ok(values)) = (after.1.split_once(')'), values) else { return false };
-    values.is_match(inside)
+    let (_, after) = starts.iter().find_map(|start| pattern.split_once(start.as_str()))?;
+    let values = Regex::new(r"^(?:[A-Za-z0-9_-]|\\\.)+(?:\|(?:[A-Za-z0-9_-]|\\\.)+)*$").ok()?;
+    Some(after.split_once(')').is_some_and(|(inside, _)| values.is_match(inside)))
 }

@@ -13,8 +13,14 @@ fn changes_are_sorted_by_whether_a_reload_takes_them() {
     let wanted = "client: {ping_interval: 30s, token: {hmac_secret_key: s}, insecure: true}\nlog: {level: debug, file: x}\n\
                   channel: {namespaces: [{name: chat}], proxy: {subscribe: {timeout: 2s}}}\nhttp_server: {port: 1}";
     let changes = between("", wanted);
-    let taken = ["log.level", "client.token.hmac_secret_key", "client.ping_interval", "client.insecure",
-        "channel.proxy.subscribe.timeout", "channel.namespaces"];
+    let taken = [
+        "log.level",
+        "client.token.hmac_secret_key",
+        "client.ping_interval",
+        "client.insecure",
+        "channel.proxy.subscribe.timeout",
+        "channel.namespaces",
+    ];
     let waiting = ["http_server.port", "log.file"];
     assert_eq!(changes.reloadable, taken);
     assert_eq!(changes.needs_restart, waiting);

@@ -166,6 +166,10 @@ fn a_key_set_url_is_not_at_the_mercy_of_tokens() {
     assert!(
         Given::yaml(&with("^https://(?P<other>one)$", "")).errors().contains("{{tenant}} must be a group")
     );
+    // Where both patterns have the group, both must list.
+    accepted(&with("(?P<tenant>one)", ", audience_regex: '(?P<tenant>one|two)'"));
+    let loose = Given::yaml(&with("(?P<tenant>one)", ", audience_regex: '(?P<tenant>.+)'"));
+    assert!(loose.errors().contains("lists its values"));
     accepted(&with("(?P<tenant>.+)", ", insecure_skip_jwks_endpoint_safety_check: true"));
 }
 

@@ -82,10 +82,10 @@ fn every_flag_of_a_namespace_reaches_its_field() {
             }
             _ => "",
         };
-        let proxies = ["subscribe", "publish", "sub_refresh"].map(|name| format!("{name}: {{endpoint: 'http://a'}}"));
+        let proxies =
+            ["subscribe", "publish", "sub_refresh"].map(|name| format!("{name}: {{endpoint: 'http://a'}}"));
         let proxies = proxies.join(", ");
-        let text =
-            format!("channel: {{proxy: {{{proxies}}}, without_namespace: {{{flag}: true{needs}}}}}");
+        let text = format!("channel: {{proxy: {{{proxies}}}, without_namespace: {{{flag}: true{needs}}}}}");
         let on = format!("{:?}", Given::yaml(&text).loaded().config.channel.without_namespace);
         assert!(on.contains(&format!(" {flag}: true")), "{flag}");
         if needs.is_empty() {
@@ -93,7 +93,7 @@ fn every_flag_of_a_namespace_reaches_its_field() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 23);
+    assert_eq!(seen, 25);
 }
 
 #[test]
@@ -145,7 +145,10 @@ fn proxies_are_found_by_name_and_by_namespace() {
             status_code: 404,
             to: StatusMeaning::Error { code: 404, message: "none".into(), temporary: true },
         },
-        StatusTransform { status_code: 403, to: StatusMeaning::Disconnect { code: 4500, reason: "no".into() } },
+        StatusTransform {
+            status_code: 403,
+            to: StatusMeaning::Disconnect { code: 4500, reason: "no".into() },
+        },
     ];
     assert_eq!(chat.status_to_code_transforms, transforms);
     assert_eq!(proxies.publish.keys().collect::<Vec<_>>(), [""]);

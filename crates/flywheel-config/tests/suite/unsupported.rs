@@ -36,12 +36,11 @@ fn a_single_key_is_named() {
 
 #[test]
 fn an_option_of_several_namespaces_gets_one_warning_that_names_them() {
-    let text =
-        "channel: {namespaces: [{name: chat, delta_publish: true}, {name: news, delta_publish: true}]}";
+    let text = "channel: {namespaces: [{name: chat, subscribe_stream_proxy_bidirectional: true}, {name: news, subscribe_stream_proxy_bidirectional: true}]}";
     assert_eq!(
         Given::yaml(text).warnings(),
-        "config.yaml: channel.namespaces[].delta_publish is not supported yet and has no effect (set: \
-         channel.namespaces[chat].delta_publish, channel.namespaces[news].delta_publish)"
+        "config.yaml: channel.namespaces[].subscribe_stream_proxy_bidirectional is not supported yet and has no effect (set: \
+         channel.namespaces[chat].subscribe_stream_proxy_bidirectional, channel.namespaces[news].subscribe_stream_proxy_bidirectional)"
     );
 }
 

@@ -140,24 +140,27 @@ impl MemoryEngine {
         }
         let published = match options.history {
             None => {
-                let event = ChannelEventKind::Publication(Arc::new(publication), Epoch::unknown());
+                let event = ChannelEventKind::Publication(Arc::new(publication), Epoch::unknown(), None);
                 self.emit(channel, event);
                 Published::Made(None)
             }
             Some(retention) => {
                 self.make_room(shelf, channel, publication.weight())?;
-                let (appended, top) = shelf.with_stream(
+                let (previous, appended, top) = shelf.with_stream(
                     channel,
                     || Stream::new(self.new_epoch(), now, retention.meta_ttl),
                     |stream| {
                         stream.expire(now);
-                        (stream.append(now, publication, options.version, retention), stream.position())
+                        let previous = stream.newest().filter(|_| options.delta).cloned();
+                        let appended = stream.append(now, publication, options.version, retention);
+                        (previous, appended, stream.position())
                     },
                 );
                 match appended {
                     Append::Superseded => return Ok(Published::Superseded(top)),
                     Append::Appended(publication) => {
-                        self.emit(channel, ChannelEventKind::Publication(publication, top.epoch.clone()));
+                        let event = ChannelEventKind::Publication(publication, top.epoch.clone(), previous);
+                        self.emit(channel, event);
                         Published::Made(Some(top))
                     }
                 }

@@ -31,7 +31,7 @@ fn each_client_gets_an_event_in_its_own_encoding() {
     assert_eq!(shard.read(1), frame(2, protobuf));
     assert_eq!(shard.read(4), text(ONE));
     let bytes = (ONE.len() + protobuf.len()) as u64;
-    assert_eq!(delivered, Delivered { messages: 2, bytes });
+    assert_eq!(delivered, Delivered { messages: 2, bytes, filtered: 0 });
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_slow_client_is_closed_and_the_others_are_not_disturbed() {
 fn a_slot_used_again_gets_nothing_of_its_predecessor() {
     let mut shard = shard(1);
     shard.publish("lobby", "1");
-    shard.act(0, |session, turn| session.handle_closed(turn));
+    shard.act(0, flywheel_session::Session::handle_closed);
     assert!(shard.hub.remove(0).is_some());
     assert!(shard.hub.routing().is_empty() && shard.hub.is_empty());
     shard.open(0, 1, Encoding::Json, "43");
@@ -124,7 +124,7 @@ fn clients_are_found_by_user_and_narrowed_by_client_or_session() {
     ] {
         assert_eq!(find(&shard, user, client, session), [0u32; 0]);
     }
-    shard.act(0, |session, turn| session.handle_closed(turn));
+    shard.act(0, flywheel_session::Session::handle_closed);
     shard.hub.remove(0);
     assert_eq!(find(&shard, "42", None, None), [2]);
     shard.hub.remove(2);
@@ -141,7 +141,7 @@ fn a_timer_is_set_for_whatever_a_session_waits_for() {
     shard.hub.wheel.expire(shard.now.at, |key| fired.push(key));
     assert_eq!(fired, [ClientKey { slot: 0, generation: 0 }], "one timer for one time");
     shard.hub.timer_fired(fired[0]);
-    shard.act(0, |session, turn| session.handle_timeout(turn));
+    shard.act(0, flywheel_session::Session::handle_timeout);
     assert_eq!(shard.read(0), text("{}"));
     shard.hub.schedule(0, shard.now, &shard.settings);
     assert!(shard.hub.wheel.idle(shard.now.at).is_some());

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use flywheel_model::{
-    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload,
-    Publication, SessionId, Timestamp,
+    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch,
+    Now, Payload, Publication, SessionId, Timestamp,
 };
-use flywheel_protocol::client::{Encoding, commands};
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::{Encoding, commands};
 use flywheel_session::{Ask, Effect, Greeting, Outcome, Session, Settings, Turn};
 
 use crate::{ClientKey, Delivered, Hub, Pending};
@@ -26,7 +26,10 @@ impl Shard {
             allow_subscribe_for_anonymous: true,
             ..ChannelOptions::default()
         };
-        let rules = ChannelRules { without_namespace: Arc::new(open), ..ChannelRules::default() };
+        let delta = ChannelOptions { allow_delta: true, ..open.clone() };
+        let pick = ChannelOptions { allow_tags_filter: true, ..open.clone() };
+        let namespaces = [("diff".to_owned(), Arc::new(delta)), ("pick".to_owned(), Arc::new(pick))].into();
+        let rules = ChannelRules { without_namespace: Arc::new(open), namespaces, ..ChannelRules::default() };
         let settings = Settings { version: "v".into(), rules: Arc::new(rules), ..Settings::default() };
         let now = Now::default();
         Self { hub: Hub::new(now.at, queue_bytes_max), settings, now, closed: Vec::new() }
@@ -54,7 +57,12 @@ impl Shard {
     }
 
     pub(super) fn subscribe(&mut self, slot: u32, channel: &str) {
-        self.send(slot, &format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"}}}}"#));
+        self.subscribe_with(slot, channel, "");
+    }
+
+    /// `members` stand behind the channel in the request.
+    pub(super) fn subscribe_with(&mut self, slot: u32, channel: &str, members: &str) {
+        self.send(slot, &format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"{members}}}}}"#));
         self.read(slot);
     }
 
@@ -115,8 +123,17 @@ impl Shard {
     }
 
     pub(super) fn publish(&mut self, channel: &str, data: &'static str) -> Delivered {
-        let publication = Arc::new(Publication::of(Payload::from(data)));
-        let kind = ChannelEventKind::Publication(publication, Epoch::unknown());
+        self.publish_one(channel, Publication::of(Payload::from(data)), None)
+    }
+
+    /// `base` is the publication before it, if it is known.
+    pub(super) fn publish_one(
+        &mut self,
+        channel: &str,
+        publication: Publication,
+        base: Option<Publication>,
+    ) -> Delivered {
+        let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::unknown(), base.map(Arc::new));
         let event = ChannelEvent { channel: Channel::from(channel), kind };
         let mut effects = Vec::new();
         let delivered = self.hub.deliver(self.now, &self.settings, &event, &mut effects);

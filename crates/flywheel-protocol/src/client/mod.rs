@@ -7,7 +7,7 @@ mod message;
 mod reply;
 
 pub use command::{Command, Malformed, Request};
-pub use convert::NotJson;
+pub use convert::{DataForm, NotJson};
 pub use frame::{Commands, commands};
 pub use message::*;
 pub use reply::{Push, PushBody, Reply, ReplyBody, ServerMessage};

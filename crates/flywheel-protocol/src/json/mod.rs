@@ -21,7 +21,7 @@ mod write;
 pub use read::{MemberReader, Members, Nullable, ReadField, first_value, from_slice};
 pub use write::{WriteField, compact, write, write_member, write_string};
 
-/// Lists the members of a message in the order in which they are written. `field!` marks those that are written even
+/// Lists the members of a message in the order in which they are written. `"always"` marks those that are written even
 /// when zero. The struct must be `Default`.
 #[macro_export]
 #[doc(hidden)]

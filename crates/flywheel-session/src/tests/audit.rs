@@ -38,7 +38,10 @@ impl Audit {
         assert!(!self.closed || cleans_up, "after the close: {effect:?}");
         match effect {
             Effect::Send(ServerMessage::Reply(reply)) => self.reply(reply),
-            Effect::Send(_) | Effect::TransportPing | Effect::Ask(..) => {}
+            Effect::Send(_)
+            | Effect::TransportPing
+            | Effect::Ask(..)
+            | Effect::Tell(Tell::AddPresence(..) | Tell::RemovePresence(..)) => {}
             Effect::Close(_) => self.closed = true,
             Effect::Register(_) => {
                 assert!(!std::mem::replace(&mut self.registered, true), "registered twice");
@@ -62,7 +65,6 @@ impl Audit {
                 self.released += 1;
                 assert_eq!(self.released, 1, "released twice");
             }
-            Effect::Tell(Tell::AddPresence(..) | Tell::RemovePresence(..)) => {}
         }
     }
 

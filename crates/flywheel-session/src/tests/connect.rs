@@ -119,9 +119,15 @@ fn a_client_that_goes_while_it_is_admitted_is_released() {
 
 #[test]
 fn expired_credentials_are_error_110_and_the_connection_does_not_count() {
-    let mut world = world_with_token(ConnectClaims { expire_at: Some(UnixSeconds(UNIX_START - 1)), ..claims("42") });
+    let mut world =
+        world_with_token(ConnectClaims { expire_at: Some(UnixSeconds(UNIX_START - 1)), ..claims("42") });
     world.send(CONNECT);
-    world.does(&["ask authenticate", "ask admit", "released 42", r#"{"id":1,"error":{"code":110,"message":"expired"}}"#]);
+    world.does(&[
+        "ask authenticate",
+        "ask admit",
+        "released 42",
+        r#"{"id":1,"error":{"code":110,"message":"expired"}}"#,
+    ]);
 }
 
 #[test]
@@ -130,9 +136,11 @@ fn an_expiring_connection_is_told_its_ttl_of_a_year_at_most() {
         (UNIX_START + 100, r#""expires":true,"ttl":100,"#),
         (4_102_444_800, r#""expires":true,"ttl":31536000,"#),
     ] {
-        let mut world = world_with_token(ConnectClaims { expire_at: Some(UnixSeconds(expire_at)), ..claims("42") });
+        let mut world =
+            world_with_token(ConnectClaims { expire_at: Some(UnixSeconds(expire_at)), ..claims("42") });
         world.send(CONNECT);
-        let reply = format!(r#"{{"id":1,"connect":{{"client":"c1","version":"v",{told}"ping":25,"pong":true}}}}"#);
+        let reply =
+            format!(r#"{{"id":1,"connect":{{"client":"c1","version":"v",{told}"ping":25,"pong":true}}}}"#);
         world.sees(&[&reply]);
     }
 }
@@ -152,7 +160,10 @@ fn the_result_carries_data_and_time_and_no_pings_where_the_transport_has_its_own
         settings.include_server_time = true;
         greeting.app_pings = false;
     });
-    world.engine.tokens.insert("t".into(), Ok(ConnectClaims { data: Some(Payload::from("{\"a\":\n1}")), ..claims("") }));
+    world
+        .engine
+        .tokens
+        .insert("t".into(), Ok(ConnectClaims { data: Some(Payload::from("{\"a\":\n1}")), ..claims("") }));
     world.send(CONNECT);
     let reply = r#"{"id":1,"connect":{"client":"c1","version":"v","data":{"a":1},"time":1700000000000}}"#;
     world.sees(&[reply]);
@@ -160,7 +171,8 @@ fn the_result_carries_data_and_time_and_no_pings_where_the_transport_has_its_own
 
 #[test]
 fn data_that_is_no_json_cannot_go_to_a_json_client() {
-    let mut world = world_with_token(ConnectClaims { data: Some(Payload::from("{")), ..with_channels(&["lobby"]) });
+    let mut world =
+        world_with_token(ConnectClaims { data: Some(Payload::from("{")), ..with_channels(&["lobby"]) });
     world.send(CONNECT);
     world.sees(&["close 3506 inappropriate protocol"]);
 }
@@ -345,7 +357,8 @@ fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_and_joins_nobod
 fn commands_that_came_before_the_connect_reply_are_answered_after_it_and_in_order() {
     let mut world = World::new();
     world.slow("authenticate");
-    world.send("{\"id\":1,\"connect\":{\"token\":\"t42\"}}\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby\"}}");
+    world
+        .send("{\"id\":1,\"connect\":{\"token\":\"t42\"}}\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby\"}}");
     world.send(r#"{"id":3,"history":{"channel":"lobby"}}"#);
     world.sees(&[]);
     world.answer("authenticate");
@@ -360,7 +373,9 @@ fn commands_that_came_before_the_connect_reply_are_answered_after_it_and_in_orde
 fn what_is_malformed_before_the_connect_reply_closes_after_it() {
     let mut world = World::new();
     world.slow("authenticate");
-    world.send("{\"id\":1,\"connect\":{\"token\":\"t42\"}}\n\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby\"}}");
+    world.send(
+        "{\"id\":1,\"connect\":{\"token\":\"t42\"}}\n\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby\"}}",
+    );
     world.answer("authenticate");
     world.sees(&[CONNECTED, "close 3501 bad request"]);
 }

@@ -7,11 +7,12 @@ use flywheel_model::{ChannelEvent, ChannelEventKind, Epoch, Payload, Publication
 use super::world::World;
 use crate::ServerSubscribe;
 
-const LOST: &str = r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#;
+const LOST: &str =
+    r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#;
 
 fn event(offset: u64, epoch: &str) -> ChannelEvent {
     let publication = Publication { offset, ..Publication::of(Payload::from("9")) };
-    let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::from(epoch));
+    let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::from(epoch), None);
     ChannelEvent { channel: "log:a".into(), kind }
 }
 
@@ -21,7 +22,9 @@ fn subscribed(by_server: bool) -> World {
     world.publish("log:a", "1");
     world.publish("log:a", "2");
     if by_server {
-        world.act(|session, turn| session.subscribe_by_server(turn, &"log:a".into(), ServerSubscribe::default()));
+        world.act(|session, turn| {
+            session.subscribe_by_server(turn, &"log:a".into(), ServerSubscribe::default());
+        });
     } else {
         world.send(r#"{"id":2,"subscribe":{"channel":"log:a"}}"#);
     }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_model::{
-    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ClientInfo, ConnectClaims, DataFormat, Epoch, Payload,
-    Publication, RecoveryMode, Renewal, StreamPosition, SubscriptionClaims,
+    Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ClientInfo, ConnectClaims, DataFormat, Epoch,
+    Payload, Publication, RecoveryMode, Renewal, StreamPosition, SubscriptionClaims,
 };
 use flywheel_protocol::ErrorCode;
 use flywheel_protocol::client::PresenceStatsResult;
@@ -66,15 +66,27 @@ impl Engine {
         data: Payload,
         info: Option<Box<ClientInfo>>,
     ) -> ChannelEvent {
-        let mut publication = Publication { info, ..Publication::of(data) };
+        self.publish_one(settings, channel, Publication { info, ..Publication::of(data) })
+    }
+
+    /// The same for a publication with tags.
+    pub(super) fn publish_one(
+        &mut self,
+        settings: &Settings,
+        channel: &str,
+        mut publication: Publication,
+    ) -> ChannelEvent {
+        let options = settings.rules.options(channel).unwrap();
+        let mut base = None;
         let mut epoch = Epoch::unknown();
-        if settings.rules.options(channel).unwrap().has_history() {
+        if options.has_history() {
             let stream = self.stream(channel);
+            base = stream.all.last().filter(|_| options.delta_publish).cloned();
             publication.offset = stream.all.len() as u64 + 1;
             epoch = stream.epoch.clone();
             stream.all.push(Arc::new(publication.clone()));
         }
-        let kind = ChannelEventKind::Publication(Arc::new(publication), epoch);
+        let kind = ChannelEventKind::Publication(Arc::new(publication), epoch, base);
         ChannelEvent { channel: Channel::from(channel), kind }
     }
 
@@ -113,7 +125,7 @@ impl Engine {
             Ask::Publish { channel, data, info, .. } => {
                 let event = self.publish(settings, channel.as_str(), data.clone(), Some(info.clone()));
                 let position = match &event.kind {
-                    ChannelEventKind::Publication(publication, epoch) => {
+                    ChannelEventKind::Publication(publication, epoch, _) => {
                         StreamPosition { offset: publication.offset, epoch: epoch.clone() }
                     }
                     _ => StreamPosition::default(),
@@ -176,10 +188,11 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
         publication_data_format: DataFormat::NotEmpty,
         ..ChannelOptions::default()
     };
-    let stream = ChannelOptions { history_size: 10, history_ttl: Duration::from_secs(60), ..open.clone() };
+    let stream = ChannelOptions { history_size: 10, history_ttl: Duration::from_mins(1), ..open.clone() };
     let log = ChannelOptions { force_recovery: true, ..stream.clone() };
     let snap = ChannelOptions { force_recovery_mode: RecoveryMode::Cache, ..log.clone() };
-    let room = ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..open.clone() };
+    let room =
+        ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..open.clone() };
     let asked = ChannelOptions {
         subscribe_proxy_enabled: true,
         publish_proxy_enabled: true,
@@ -191,17 +204,32 @@ pub(super) fn namespaces() -> (ChannelOptions, Vec<(&'static str, ChannelOptions
         ("room", room.clone()),
         ("log", log.clone()),
         ("snap", snap.clone()),
-        ("auto", ChannelOptions { auto_cache_recover: true, ..snap }),
+        ("auto", ChannelOptions { auto_cache_recover: true, ..snap.clone() }),
         ("ask", ChannelOptions { presence: true, join_leave: true, ..stream.clone() }),
-        ("hall", ChannelOptions { force_recovery: true, history_size: 10, history_ttl: stream.history_ttl, ..room }),
+        (
+            "hall",
+            ChannelOptions {
+                force_recovery: true,
+                history_size: 10,
+                history_ttl: stream.history_ttl,
+                ..room
+            },
+        ),
+        ("diff", ChannelOptions { allow_delta: true, delta_publish: true, ..log.clone() }),
+        ("pick", ChannelOptions { allow_tags_filter: true, allow_delta: true, ..log }),
+        ("pickone", ChannelOptions { allow_tags_filter: true, ..snap }),
+        ("loose", ChannelOptions { allow_delta: true, delta_publish: true, ..stream }),
         ("any", ChannelOptions { publication_data_format: DataFormat::Binary, ..open.clone() }),
         ("vault", ChannelOptions { allow_subscribe_for_client: false, ..open.clone() }),
         ("lock", ChannelOptions { allow_subscribe_for_client: false, ..ChannelOptions::default() }),
-        ("members", ChannelOptions {
-            allow_publish_for_client: false,
-            allow_publish_for_subscriber: true,
-            ..open.clone()
-        }),
+        (
+            "members",
+            ChannelOptions {
+                allow_publish_for_client: false,
+                allow_publish_for_subscriber: true,
+                ..open.clone()
+            },
+        ),
         ("dialog", ChannelOptions { allow_user_limited_channels: true, ..open.clone() }),
     ];
     (open, namespaces)

@@ -37,7 +37,8 @@ fn asking_for_the_timeout_within_the_grace_does_not_prolong_it() {
 
 fn with_sub_token(seconds: i64) -> World {
     let mut world = World::connected();
-    let grant = SubscribeGrant { expire_at: Some(UnixSeconds(UNIX_START + seconds)), ..SubscribeGrant::default() };
+    let grant =
+        SubscribeGrant { expire_at: Some(UnixSeconds(UNIX_START + seconds)), ..SubscribeGrant::default() };
     let claims = SubscriptionClaims { user: "42".into(), channel: "$room:1".into(), client: None, grant };
     world.engine.sub_tokens.insert("s".into(), Ok(claims));
     world.send(r#"{"id":2,"subscribe":{"channel":"$room:1","token":"s"}}"#);

@@ -79,7 +79,12 @@ impl Observer {
         self.channels.entry(channel.to_owned()).or_default()
     }
 
-    fn begin(&mut self, channel: &str, since: Option<StreamPosition>, result: &SubscribeResult) -> Result<(), String> {
+    fn begin(
+        &mut self,
+        channel: &str,
+        since: Option<StreamPosition>,
+        result: &SubscribeResult,
+    ) -> Result<(), String> {
         let seen = self.channel(channel);
         if std::mem::replace(&mut seen.subscribed, true) {
             return Err("subscribed twice".into());
@@ -88,7 +93,11 @@ impl Observer {
         seen.may_skip = false;
         seen.position = StreamPosition { offset: result.offset, epoch: result.epoch.clone() };
         if !result.recovered {
-            return if result.publications.is_empty() { Ok(()) } else { Err("unrecovered publications".into()) };
+            return if result.publications.is_empty() {
+                Ok(())
+            } else {
+                Err("unrecovered publications".into())
+            };
         }
         let since = since.ok_or("recovered without having been asked to")?;
         if result.offset != since.offset || !result.was_recovering {
@@ -109,7 +118,11 @@ impl Observer {
                 let seen = self.channel(&push.channel);
                 let position = StreamPosition { offset: result.offset, epoch: result.epoch.clone() };
                 if std::mem::replace(&mut seen.subscribed, true) {
-                    return if seen.position == position { Ok(()) } else { Err("announced elsewhere".into()) };
+                    return if seen.position == position {
+                        Ok(())
+                    } else {
+                        Err("announced elsewhere".into())
+                    };
                 }
                 seen.number = None;
                 // What was recovered comes as ordinary pushes.
@@ -117,10 +130,13 @@ impl Observer {
                 seen.position = position;
                 Ok(())
             }
-            PushBody::Unsubscribe(_) => match std::mem::take(&mut self.channel(&push.channel).subscribed) {
-                true => Ok(()),
-                false => Err("unsubscribed without having been subscribed".into()),
-            },
+            PushBody::Unsubscribe(_) => {
+                if std::mem::take(&mut self.channel(&push.channel).subscribed) {
+                    Ok(())
+                } else {
+                    Err("unsubscribed without having been subscribed".into())
+                }
+            }
             _ if !push.channel.is_empty() && !self.channel(&push.channel).subscribed => {
                 Err("not subscribed".into())
             }
@@ -141,7 +157,8 @@ impl Observer {
             (seen.position.epoch.clone(), publication.offset)
         } else {
             let text = String::from_utf8_lossy(&publication.data).replace('"', "");
-            let number = text.rsplit_once(' ').and_then(|(_, number)| number.parse().ok()).ok_or("no number")?;
+            let number =
+                text.rsplit_once(' ').and_then(|(_, number)| number.parse().ok()).ok_or("no number")?;
             if seen.number.is_some_and(|last| number != last + 1) {
                 return Err(format!("{number} follows {:?}", seen.number));
             }

@@ -53,7 +53,8 @@ fn a_publication_that_never_arrived_is_noticed_by_two_checks() {
     world.at(54_000);
     world.sees(&[]);
     world.at(81_000);
-    world.sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world
+        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
 }
 
 #[test]
@@ -84,6 +85,26 @@ fn a_publication_that_arrives_before_the_answer_settles_it() {
     let stale = world.prepare("history");
     world.publish("log:a", "1");
     world.give(stale);
+    world.sees(&[
+        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
+        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":2}}}"#,
+    ]);
+}
+
+#[test]
+fn an_answer_that_a_publication_overtook_raises_no_doubt() {
+    let mut world = subscribed();
+    world.slow("history");
+    world.at(54_000);
+    let stale = world.prepare("history");
+    world.publish("log:a", "1");
+    world.give(stale);
+    world.fast();
+    world.mail_waits = true;
+    world.at(107_999);
+    world.publish("log:a", "1");
+    world.at(108_000);
+    world.fetch_mail();
     world.sees(&[
         r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
         r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":2}}}"#,
@@ -127,7 +148,8 @@ fn another_epoch_is_another_position() {
     let mut world = subscribed();
     world.engine.stream("log:a").epoch = "f".into();
     world.at(81_000);
-    world.sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world
+        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
 }
 
 #[test]

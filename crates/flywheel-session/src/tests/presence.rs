@@ -32,7 +32,9 @@ fn presence_comes_before_the_reply_and_the_join_after_it() {
 #[test]
 fn a_client_finds_itself_present_right_after_the_reply() {
     let mut world = World::connected();
-    world.send("{\"id\":2,\"subscribe\":{\"channel\":\"room:x\"}}\n{\"id\":3,\"presence\":{\"channel\":\"room:x\"}}");
+    world.send(
+        "{\"id\":2,\"subscribe\":{\"channel\":\"room:x\"}}\n{\"id\":3,\"presence\":{\"channel\":\"room:x\"}}",
+    );
     world.sees(&[
         r#"{"id":2,"subscribe":{}}"#,
         r#"{"push":{"channel":"room:x","join":{"info":{"user":"42","client":"c1"}}}}"#,

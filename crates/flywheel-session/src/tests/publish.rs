@@ -13,7 +13,8 @@ fn check(members: &str, expected: &str) {
 
 #[test]
 fn publishing_is_checked_by_name_then_data_then_permission() {
-    let error = |code: u32, message: &str| format!(r#"{{"id":2,"error":{{"code":{code},"message":"{message}"}}}}"#);
+    let error =
+        |code: u32, message: &str| format!(r#"{{"id":2,"error":{{"code":{code},"message":"{message}"}}}}"#);
     check(r#""data":1"#, "close 3501 bad request");
     check(r#""channel":"nowhere:ü""#, &error(102, "unknown channel"));
     check(r#""channel":"lobbü""#, &error(107, "bad request"));

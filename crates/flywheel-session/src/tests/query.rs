@@ -45,7 +45,9 @@ fn history_has_a_limit_that_the_server_sets() {
             world.publish("log:h", data);
         }
         world.send(&format!(r#"{{"id":2,"history":{{"channel":"log:h","limit":{limit}}}}}"#));
-        world.sees(&[&format!(r#"{{"id":2,"history":{{"publications":[{expected}],"epoch":"e","offset":3}}}}"#)]);
+        world.sees(&[&format!(
+            r#"{{"id":2,"history":{{"publications":[{expected}],"epoch":"e","offset":3}}}}"#
+        )]);
     }
 }
 
@@ -53,8 +55,14 @@ fn history_has_a_limit_that_the_server_sets() {
 fn history_that_cannot_be_read_is_an_error() {
     let bad_request = r#"{"id":2,"error":{"code":107,"message":"bad request"}}"#;
     let unrecoverable = r#"{"id":2,"error":{"code":112,"message":"unrecoverable position"}}"#;
-    check(r#"{"id":2,"history":{"channel":"log:h","limit":5,"since":{"epoch":"e"},"reverse":true}}"#, bad_request);
-    check(r#"{"id":2,"history":{"channel":"log:h","limit":5,"since":{"offset":1,"epoch":"x"}}}"#, unrecoverable);
+    check(
+        r#"{"id":2,"history":{"channel":"log:h","limit":5,"since":{"epoch":"e"},"reverse":true}}"#,
+        bad_request,
+    );
+    check(
+        r#"{"id":2,"history":{"channel":"log:h","limit":5,"since":{"offset":1,"epoch":"x"}}}"#,
+        unrecoverable,
+    );
     check(r#"{"id":2,"history":{"channel":"log:h","since":{"epoch":"x"}}}"#, unrecoverable);
     let refused = |command: &str, member: &str| command.replace("history", member);
     for (channel, error) in [
@@ -103,7 +111,8 @@ fn rpc_has_at_most_its_built_in_method() {
         (Some("ping"), "other", unknown),
     ] {
         let ping_method = built_in.map(str::to_owned);
-        let mut world = World::with(|settings, _| settings.rpc = RpcSettings { ping_method, ..RpcSettings::default() });
+        let mut world =
+            World::with(|settings, _| settings.rpc = RpcSettings { ping_method, ..RpcSettings::default() });
         world.connect();
         world.send(&format!(r#"{{"id":2,"rpc":{{"method":"{method}"}}}}"#));
         world.sees(&[expected]);

@@ -17,7 +17,10 @@ const CHANNELS: [&str; 5] = ["log:a", "log:b", "snap:c", "hall:d", "lobby"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Subscribe { channel: usize, recovers: bool },
+    Subscribe {
+        channel: usize,
+        recovers: bool,
+    },
     Unsubscribe(usize),
     PublishByClient(usize),
     Query(usize),
@@ -28,7 +31,10 @@ enum Step {
     Arrive(usize),
     Fail(usize),
     Deliver,
-    SubscribeByServer { channel: usize, recovers: bool },
+    SubscribeByServer {
+        channel: usize,
+        recovers: bool,
+    },
     UnsubscribeByServer(usize),
     Pass(u64),
     Trim(usize),
@@ -370,11 +376,16 @@ fn the_checker_notices_what_is_lost_repeated_or_misrouted() {
 fn the_checker_notices_wrong_payloads() {
     let mut observer = Observer::default();
     let kind = |text: &str| {
-        let publication = flywheel_model::Publication { offset: 1, ..flywheel_model::Publication::of(Payload::new(text.to_owned().into())) };
-        ChannelEventKind::Publication(publication.into(), "e0".into())
+        let publication = flywheel_model::Publication {
+            offset: 1,
+            ..flywheel_model::Publication::of(Payload::new(text.to_owned().into()))
+        };
+        ChannelEventKind::Publication(publication.into(), "e0".into(), None)
     };
     let push = |text: &str| ServerMessage::push("log:a", super::world::body(&kind(text)).unwrap());
     let subscribed = flywheel_protocol::client::SubscribePush { epoch: "e0".into(), ..Default::default() };
-    observer.see(&ServerMessage::push("log:a", flywheel_protocol::client::PushBody::Subscribe(subscribed))).unwrap();
+    observer
+        .see(&ServerMessage::push("log:a", flywheel_protocol::client::PushBody::Subscribe(subscribed)))
+        .unwrap();
     assert!(observer.see(&push("\"log:b e0 1\"")).is_err());
 }

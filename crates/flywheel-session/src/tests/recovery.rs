@@ -31,33 +31,64 @@ fn check(channel: &str, members: &str, published: usize, meanwhile: usize, expec
 
 #[test]
 fn a_subscription_that_does_not_recover_starts_after_what_was_held_back() {
-    check("log:a", "", 2, 2, &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":4,"positioned":true}}"#]);
+    check(
+        "log:a",
+        "",
+        2,
+        2,
+        &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":4,"positioned":true}}"#],
+    );
     check("log:a", "", 0, 0, &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","positioned":true}}"#]);
 }
 
 #[test]
 fn a_recovered_stream_continues_with_what_was_held_back() {
-    check("log:a", r#","recover":true,"epoch":"e","offset":1"#, 2, 2, &[concat!(
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","publications":"#,
-        r#"[{"data":0,"offset":2},{"data":1,"offset":3},{"data":1,"offset":4}],"#,
-        r#""recovered":true,"offset":1,"positioned":true,"was_recovering":true}}"#
-    )]);
-    check("log:a", r#","recover":true"#, 1, 0, &[concat!(
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","publications":[{"data":0,"offset":1,"epoch":"e"}],"#,
-        r#""recovered":true,"positioned":true,"was_recovering":true}}"#
-    )]);
-    check("log:a", r#","recover":true,"epoch":"e","offset":2"#, 2, 0, &[concat!(
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","recovered":true,"offset":2,"#,
-        r#""positioned":true,"was_recovering":true}}"#
-    )]);
+    check(
+        "log:a",
+        r#","recover":true,"epoch":"e","offset":1"#,
+        2,
+        2,
+        &[concat!(
+            r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","publications":"#,
+            r#"[{"data":0,"offset":2},{"data":1,"offset":3},{"data":1,"offset":4}],"#,
+            r#""recovered":true,"offset":1,"positioned":true,"was_recovering":true}}"#
+        )],
+    );
+    check(
+        "log:a",
+        r#","recover":true"#,
+        1,
+        0,
+        &[concat!(
+            r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","publications":[{"data":0,"offset":1,"epoch":"e"}],"#,
+            r#""recovered":true,"positioned":true,"was_recovering":true}}"#
+        )],
+    );
+    check(
+        "log:a",
+        r#","recover":true,"epoch":"e","offset":2"#,
+        2,
+        0,
+        &[concat!(
+            r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","recovered":true,"offset":2,"#,
+            r#""positioned":true,"was_recovering":true}}"#
+        )],
+    );
 }
 
 #[test]
 fn a_stream_that_cannot_be_recovered_says_so_and_delivers_nothing_held_back() {
-    for since in [r#""epoch":"alien","offset":4"#, r#""epoch":"e","offset":1"#, r#""epoch":"e","offset":77"#] {
-        check("log:f", &format!(r#","recover":true,{since}"#), 5, 1, &[
-            r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":6,"positioned":true,"was_recovering":true}}"#,
-        ]);
+    for since in [r#""epoch":"alien","offset":4"#, r#""epoch":"e","offset":1"#, r#""epoch":"e","offset":77"#]
+    {
+        check(
+            "log:f",
+            &format!(r#","recover":true,{since}"#),
+            5,
+            1,
+            &[
+                r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":6,"positioned":true,"was_recovering":true}}"#,
+            ],
+        );
     }
 }
 
@@ -79,12 +110,20 @@ fn flag_two_refuses_rather_than_subscribes_unrecovered_except_in_cache_mode() {
     let refused = r#"{"id":2,"error":{"code":112,"message":"unrecoverable position"}}"#;
     let world = check("log:f", r#","recover":true,"epoch":"alien","offset":4,"flag":2"#, 5, 1, &[refused]);
     assert_eq!(world.session.subscription_count(), 0);
-    check("log:f", r#","flag":2"#, 1, 0, &[
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":1,"positioned":true}}"#,
-    ]);
-    check("snap:f", r#","recover":true,"offset":7,"flag":2"#, 0, 0, &[
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","positioned":true,"was_recovering":true}}"#,
-    ]);
+    check(
+        "log:f",
+        r#","flag":2"#,
+        1,
+        0,
+        &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":1,"positioned":true}}"#],
+    );
+    check(
+        "snap:f",
+        r#","recover":true,"offset":7,"flag":2"#,
+        0,
+        0,
+        &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","positioned":true,"was_recovering":true}}"#],
+    );
 }
 
 #[test]
@@ -99,15 +138,31 @@ fn a_cache_has_only_its_newest_publication_even_when_that_was_held_back() {
         )
     };
     check("snap:s", r#","recover":true"#, 2, 0, &[&newest(2, 0, "")]);
-    check("snap:s", r#","recover":true,"epoch":"alien","offset":9"#, 2, 2, &[&newest(4, 1, r#""offset":9,"#)]);
+    check(
+        "snap:s",
+        r#","recover":true,"epoch":"alien","offset":9"#,
+        2,
+        2,
+        &[&newest(4, 1, r#""offset":9,"#)],
+    );
     check("auto:s", "", 2, 1, &[&newest(3, 1, "")]);
-    check("snap:s", r#","recover":true,"epoch":"e","offset":2"#, 2, 0, &[concat!(
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","recovered":true,"offset":2,"#,
-        r#""positioned":true,"was_recovering":true}}"#
-    )]);
-    check("snap:s", "", 2, 0, &[
-        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":2,"positioned":true}}"#,
-    ]);
+    check(
+        "snap:s",
+        r#","recover":true,"epoch":"e","offset":2"#,
+        2,
+        0,
+        &[concat!(
+            r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","recovered":true,"offset":2,"#,
+            r#""positioned":true,"was_recovering":true}}"#
+        )],
+    );
+    check(
+        "snap:s",
+        "",
+        2,
+        0,
+        &[r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":2,"positioned":true}}"#],
+    );
 }
 
 #[test]
@@ -145,12 +200,7 @@ fn a_hole_in_what_was_held_back_ends_the_connection() {
     world.fetch_mail();
     world.does_anything();
     world.give(prepared);
-    world.does(&[
-        "detach hall:g",
-        "remove presence hall:g",
-        "close 3010 insufficient state",
-        "released 42",
-    ]);
+    world.does(&["detach hall:g", "remove presence hall:g", "close 3010 insufficient state", "released 42"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `refresh` and `sub_refresh`: sections 3.5 and 5.13.
 
-use flywheel_model::{Channel, ConnectClaims, Payload, SubscribeGrant, SubscriptionClaims, UnixSeconds, UserId};
+use flywheel_model::{
+    Channel, ConnectClaims, Payload, SubscribeGrant, SubscriptionClaims, UnixSeconds, UserId,
+};
 use flywheel_protocol::ErrorCode;
 
 use super::world::{UNIX_START, World};
@@ -99,7 +101,12 @@ fn a_refresh_that_we_cannot_check_is_error_100() {
 fn sub_claims(channel: &str, user: &str, client: Option<&str>, seconds: i64) -> SubscriptionClaims {
     let expire_at = (seconds != 0).then_some(UnixSeconds(UNIX_START + seconds));
     let grant = SubscribeGrant { expire_at, info: Some(Payload::from("7")), ..SubscribeGrant::default() };
-    SubscriptionClaims { user: user.into(), channel: channel.into(), client: client.map(str::to_owned), grant }
+    SubscriptionClaims {
+        user: user.into(),
+        channel: channel.into(),
+        client: client.map(str::to_owned),
+        grant,
+    }
 }
 
 fn subscribed() -> World {
@@ -121,7 +128,10 @@ fn sub_refresh(claims: Result<SubscriptionClaims, Failure>, expected: &str) -> W
 #[test]
 fn a_new_subscription_token_extends_the_subscription() {
     let client = "00000000-0000-4000-8000-000000000001";
-    sub_refresh(Ok(sub_claims("$vault:1", "42", Some(client), 200)), r#"{"id":3,"sub_refresh":{"expires":true,"ttl":200}}"#);
+    sub_refresh(
+        Ok(sub_claims("$vault:1", "42", Some(client), 200)),
+        r#"{"id":3,"sub_refresh":{"expires":true,"ttl":200}}"#,
+    );
     sub_refresh(Ok(sub_claims("$vault:1", "42", Some(""), 0)), r#"{"id":3,"sub_refresh":{}}"#);
 }
 
@@ -154,7 +164,10 @@ fn sub_refresh_is_checked_before_its_token_is() {
             r#"{"id":3,"sub_refresh":{"channel":"$vault:2","token":"s"}}"#,
             r#"{"id":3,"error":{"code":103,"message":"permission denied"}}"#,
         ),
-        (r#"{"id":3,"sub_refresh":{"channel":"$vault:1"}}"#, r#"{"id":3,"error":{"code":107,"message":"bad request"}}"#),
+        (
+            r#"{"id":3,"sub_refresh":{"channel":"$vault:1"}}"#,
+            r#"{"id":3,"error":{"code":107,"message":"bad request"}}"#,
+        ),
     ] {
         let mut world = subscribed();
         world.send(command);

@@ -36,13 +36,19 @@ fn a_server_side_subscription_is_announced_by_a_push_and_may_be_left_by_the_clie
 #[test]
 fn what_it_missed_follows_the_push_if_it_can_be_recovered() {
     for (offset, expected) in [
-        (1, &[
-            r#"{"push":{"channel":"log:s","subscribe":{"recoverable":true,"epoch":"e","offset":1,"positioned":true}}}"#,
-            r#"{"push":{"channel":"log:s","pub":{"data":2,"offset":2}}}"#,
-        ][..]),
-        (77, &[
-            r#"{"push":{"channel":"log:s","subscribe":{"recoverable":true,"epoch":"e","offset":2,"positioned":true}}}"#,
-        ][..]),
+        (
+            1,
+            &[
+                r#"{"push":{"channel":"log:s","subscribe":{"recoverable":true,"epoch":"e","offset":1,"positioned":true}}}"#,
+                r#"{"push":{"channel":"log:s","pub":{"data":2,"offset":2}}}"#,
+            ][..],
+        ),
+        (
+            77,
+            &[
+                r#"{"push":{"channel":"log:s","subscribe":{"recoverable":true,"epoch":"e","offset":2,"positioned":true}}}"#,
+            ][..],
+        ),
     ] {
         let mut world = World::connected();
         world.publish("log:s", "1");
@@ -56,7 +62,11 @@ fn what_it_missed_follows_the_push_if_it_can_be_recovered() {
 #[test]
 fn overrides_replace_the_options_of_the_namespace() {
     let mut world = World::connected();
-    let overrides = OptionOverrides { force_positioning: Some(true), presence: Some(false), ..OptionOverrides::default() };
+    let overrides = OptionOverrides {
+        force_positioning: Some(true),
+        presence: Some(false),
+        ..OptionOverrides::default()
+    };
     let grant = SubscribeGrant { overrides, ..SubscribeGrant::default() };
     subscribe(&mut world, "ask:1", ServerSubscribe { grant, recover_since: None });
     world.sees(&[r#"{"push":{"channel":"ask:1","subscribe":{"epoch":"e","positioned":true}}}"#]);

@@ -77,7 +77,10 @@ fn channels_that_are_being_subscribed_count_towards_the_limit() {
 #[test]
 fn a_refused_subscribe_leaves_nothing_behind() {
     let mut world = World::connected();
-    for frame in [r#"{"id":2,"subscribe":{"channel":"lobby","tf":{"key":"a"}}}"#, r#"{"id":3,"subscribe":{"channel":"lobby"}}"#] {
+    for frame in [
+        r#"{"id":2,"subscribe":{"channel":"lobby","tf":{"key":"a"}}}"#,
+        r#"{"id":3,"subscribe":{"channel":"lobby"}}"#,
+    ] {
         world.send(frame);
     }
     world.does(&[
@@ -126,12 +129,10 @@ fn with_token(claims: Result<SubscriptionClaims, Failure>, expected: &[&str]) ->
 
 #[test]
 fn a_subscription_token_lets_in_and_carries_data_info_and_overrides() {
-    let mut world = with_token(Ok(token("42", "$vault:1", "")), &[
-        "ask verify",
-        "attach $vault:1",
-        "ask subscribe",
-        r#"{"id":2,"subscribe":{"data":{"d":1}}}"#,
-    ]);
+    let mut world = with_token(
+        Ok(token("42", "$vault:1", "")),
+        &["ask verify", "attach $vault:1", "ask subscribe", r#"{"id":2,"subscribe":{"data":{"d":1}}}"#],
+    );
     world.send(r#"{"id":3,"publish":{"channel":"$vault:1","data":null}}"#);
     world.sees(&[
         r#"{"push":{"channel":"$vault:1","pub":{"data":null,"info":{"user":"42","client":"c1","chan_info":[1]}}}}"#,
@@ -155,15 +156,18 @@ fn other_subscription_tokens_do_not() {
 fn data_that_is_no_json_cannot_be_sent_in_a_reply() {
     let mut claims = token("42", "$vault:1", "");
     claims.grant.data = Some(Payload::from("{"));
-    with_token(Ok(claims), &[
-        "ask verify",
-        "attach $vault:1",
-        "ask subscribe",
-        "detach $vault:1",
-        "remove presence $vault:1",
-        "close 3506 inappropriate protocol",
-        "released 42",
-    ]);
+    with_token(
+        Ok(claims),
+        &[
+            "ask verify",
+            "attach $vault:1",
+            "ask subscribe",
+            "detach $vault:1",
+            "remove presence $vault:1",
+            "close 3506 inappropriate protocol",
+            "released 42",
+        ],
+    );
 }
 
 #[test]

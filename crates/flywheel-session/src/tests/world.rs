@@ -2,19 +2,24 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flywheel_model::{
-    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Now, Payload, SessionId, Timestamp, UserId,
+    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload, Publication,
+    SessionId, Timestamp, UserId,
 };
 use flywheel_protocol::Disconnect;
-use flywheel_protocol::client::{Encoding, Presence, PushBody, ServerMessage, commands};
+use flywheel_protocol::client::{DataForm, Encoding, Presence, PushBody, ServerMessage, commands};
+use flywheel_stream::delta;
 
 use super::audit::Audit;
 use super::engine::{Engine, namespaces};
-use crate::{Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn};
+use crate::{
+    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn,
+};
 
 /// What the wall clock shows when a test begins.
 pub(super) const UNIX_START: i64 = 1_700_000_000;
 /// The reply to the plain connect command that has id 1.
-pub(super) const CONNECTED: &str = r#"{"id":1,"connect":{"client":"c1","version":"v","ping":25,"pong":true}}"#;
+pub(super) const CONNECTED: &str =
+    r#"{"id":1,"connect":{"client":"c1","version":"v","ping":25,"pong":true}}"#;
 
 /// A client, its session, and a scripted server around it.
 pub(super) struct World {
@@ -59,7 +64,10 @@ fn settings() -> Settings {
     let (without_namespace, namespaces) = namespaces();
     let rules = ChannelRules {
         without_namespace: Arc::new(without_namespace),
-        namespaces: namespaces.into_iter().map(|(name, options)| (name.to_owned(), Arc::new(options))).collect(),
+        namespaces: namespaces
+            .into_iter()
+            .map(|(name, options)| (name.to_owned(), Arc::new(options)))
+            .collect(),
         ..ChannelRules::default()
     };
     Settings { version: "v".into(), rules: Arc::new(rules), recovery_limit: Some(3), ..Settings::default() }
@@ -218,15 +226,15 @@ impl World {
             let mut verdict = Deliver::No;
             self.act(|session, turn| {
                 verdict = match &event.kind {
-                    ChannelEventKind::Publication(publication, epoch) => {
-                        session.handle_publication(turn, key, publication, epoch)
+                    ChannelEventKind::Publication(publication, epoch, base) => {
+                        session.handle_publication(turn, key, publication, epoch, base.is_some())
                     }
                     presence => session.handle_presence_event(turn, key, presence),
                 };
             });
-            if verdict == Deliver::Yes {
+            if !matches!(verdict, Deliver::No | Deliver::Filtered) {
                 assert!(!self.audit.closed, "delivered after the close: {event:?}");
-                match body(&event.kind) {
+                match body_for(verdict, &event.kind) {
                     Some(body) => self.sent(ServerMessage::push(event.channel.as_str(), body)),
                     None => self.act(|session, turn| session.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL)),
                 }
@@ -251,6 +259,23 @@ impl World {
     pub(super) fn publish(&mut self, channel: &str, data: &'static str) {
         let event = self.engine.publish(&self.settings, channel, Payload::from(data), None);
         self.mailbox.push_back(event);
+        self.carry_out();
+    }
+
+    /// Somebody else publishes with the tag `lang`.
+    pub(super) fn publish_in(&mut self, channel: &str, lang: &str, data: &'static str) {
+        let tags = [("lang".to_owned(), lang.to_owned())].into();
+        let publication = Publication { tags, ..Publication::of(Payload::from(data)) };
+        let event = self.engine.publish_one(&self.settings, channel, publication);
+        self.mailbox.push_back(event);
+        self.carry_out();
+    }
+
+    /// Somebody else publishes past the stream.
+    pub(super) fn publish_past(&mut self, channel: &str, data: &'static str) {
+        let publication = Arc::new(Publication::of(Payload::from(data)));
+        let kind = ChannelEventKind::Publication(publication, Epoch::unknown(), None);
+        self.mailbox.push_back(ChannelEvent { channel: channel.into(), kind });
         self.carry_out();
     }
 
@@ -336,11 +361,24 @@ impl World {
 }
 
 pub(super) fn body(event: &ChannelEventKind) -> Option<PushBody> {
+    body_for(Deliver::Yes, event)
+}
+
+/// What a hub queues for a verdict.
+fn body_for(verdict: Deliver, event: &ChannelEventKind) -> Option<PushBody> {
     let encoding = Encoding::Json;
     let presence = |info| Presence { info: encoding.client_info(info).ok() };
     Some(match event {
-        ChannelEventKind::Publication(publication, epoch) => {
-            PushBody::Publication(Box::new(encoding.publication(publication, Some(epoch)).ok()?))
+        ChannelEventKind::Publication(publication, epoch, base) => {
+            let base = base.as_ref().filter(|_| verdict == Deliver::Patch);
+            let patch = base.and_then(|base| delta::shorter(base.data.bytes(), publication.data.bytes()));
+            let patch = patch.map(bytes::Bytes::from);
+            let form = match (verdict, &patch) {
+                (Deliver::Yes, _) => DataForm::Plain,
+                (_, Some(patch)) => DataForm::Patch(patch),
+                (_, None) => DataForm::Whole,
+            };
+            PushBody::Publication(Box::new(encoding.publication_in(form, publication, Some(epoch)).ok()?))
         }
         ChannelEventKind::Join(info) => PushBody::Join(presence(info)),
         ChannelEventKind::Leave(info) => PushBody::Leave(presence(info)),
@@ -363,6 +401,10 @@ impl Drop for World {
         }
         self.audit.over();
         assert_eq!(self.engine.admitted, 0, "still counted");
-        assert!(self.engine.present.values().all(std::collections::BTreeSet::is_empty), "{:?}", self.engine.present);
+        assert!(
+            self.engine.present.values().all(std::collections::BTreeSet::is_empty),
+            "{:?}",
+            self.engine.present
+        );
     }
 }

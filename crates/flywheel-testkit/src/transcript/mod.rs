@@ -1,6 +1,8 @@
 mod bindings;
 mod example;
+mod fossil;
 mod parse;
+mod payloads;
 mod replay;
 
 pub use bindings::Bindings;

@@ -3,6 +3,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::payloads::Payloads;
 use super::{Bindings, Step, Transcript};
 use crate::{Connection, Encoding, Event};
 
@@ -53,13 +54,16 @@ impl Replay<'_> {
     pub fn run(&self, transcript: &Transcript) -> Result<(), Mismatch> {
         let mut connections = BTreeMap::new();
         let mut bindings = Bindings::default();
+        let mut payloads = Payloads::default();
         for line in &transcript.lines {
-            self.step(&line.step, &mut connections, &mut bindings).map_err(|(expected, got)| Mismatch {
-                transcript: transcript.name.clone(),
-                line: line.number,
-                expected,
-                got,
-            })?;
+            self.step(&line.step, &mut connections, &mut bindings, &mut payloads).map_err(
+                |(expected, got)| Mismatch {
+                    transcript: transcript.name.clone(),
+                    line: line.number,
+                    expected,
+                    got,
+                },
+            )?;
         }
         for (number, connection) in &mut connections {
             if connection.left_over() > 0 {
@@ -79,6 +83,7 @@ impl Replay<'_> {
         step: &Step,
         connections: &mut BTreeMap<usize, Connection>,
         bindings: &mut Bindings,
+        payloads: &mut Payloads,
     ) -> Result<(), (String, String)> {
         match step {
             Step::Client { connection, text } => {
@@ -88,6 +93,7 @@ impl Replay<'_> {
                         .map_err(|error| ("an open connection".to_owned(), error.to_string()))?;
                     connections.insert(*connection, opened);
                 }
+                payloads.send(*connection, &text);
                 if let Some(connection) = connections.get_mut(connection) {
                     connection.send(text.as_bytes());
                 }
@@ -99,7 +105,8 @@ impl Replay<'_> {
                     Some(Event::Message(message))
                         if bindings.matches(text, &String::from_utf8_lossy(message)) =>
                     {
-                        Ok(())
+                        let received = payloads.receive(*connection, &String::from_utf8_lossy(message));
+                        received.map_err(|wrong| (text.clone(), wrong))
                     }
                     _ => Err((text.clone(), describe(event))),
                 }
@@ -115,6 +122,9 @@ impl Replay<'_> {
             }
             Step::Api { method, body } => {
                 let body = bindings.fill(body).map_err(|error| ("a known token".to_owned(), error))?;
+                if method == "publish" {
+                    payloads.publish(&body);
+                }
                 (self.api)(method, &body).map_err(|got| (format!("success of {method} {body}"), got))
             }
             Step::Quiet(time) => {

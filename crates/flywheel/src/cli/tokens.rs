@@ -1,10 +1,10 @@
 use anyhow::Context;
 use clap::ArgMatches;
-use flywheel_auth::{TokenError, TokenSettings, Verifier, sign};
+use flywheel_auth::{PublicKey, TokenError, Unverified, sign};
 use flywheel_config::{Config, TokenConfig};
 use flywheel_model::UnixSeconds;
 use flywheel_runtime::Clock;
-use flywheel_server::ConfigSource;
+use flywheel_server::{ConfigSource, tokens};
 
 use super::{Failed, Outcome, arguments, print};
 
@@ -55,31 +55,45 @@ pub(super) fn generate(matches: &ArgMatches, channel: Option<&String>) -> Outcom
 pub(super) fn check(matches: &ArgMatches, kind: Kind) -> Outcome {
     let config = configuration(matches)?;
     let token = matches.get_one::<String>("token").map_or("", String::as_str);
-    let keys = keys(&config, kind);
-    let verifier = Verifier::new(TokenSettings {
-        hmac_secret_key: keys.hmac_secret_key.clone(),
-        hmac_previous_secret_key: keys.hmac_previous_secret_key.clone(),
-        hmac_previous_secret_key_valid_until: keys.hmac_previous_secret_key_valid_until,
-        audience: keys.audience.clone(),
-        audience_regex: keys.audience_regex.clone(),
-        issuer: keys.issuer.clone(),
-        issuer_regex: keys.issuer_regex.clone(),
-        user_id_claim: keys.user_id_claim.clone(),
-        skip_signature: false,
-    })
-    .context("client.token")?;
+    let section = match (kind, &config.client.subscription_token) {
+        (Kind::Subscription, Some(_)) => "subscription_token",
+        _ => "token",
+    };
+    let verifier = tokens::verifier(section, keys(&config, kind), false)?;
     let now = Clock::system().now().unix();
-    let refused = |error: TokenError| Failed { message: format!("not a valid token: {error}"), code: 1 };
     let (user, channel) = match kind {
-        Kind::Connection => (verifier.verify_connect(token, now).map_err(refused)?.user, None),
+        Kind::Connection => {
+            let claims = verified(verifier.verify_connect(token, now), |key| {
+                verifier.verify_connect_with(token, now, key)
+            })?;
+            (claims.user, None)
+        }
         Kind::Subscription => {
-            let claims = verifier.verify_subscription(token, now).map_err(refused)?;
+            let claims = verified(verifier.verify_subscription(token, now), |key| {
+                verifier.verify_subscription_with(token, now, key)
+            })?;
             (claims.user, Some(claims.channel))
         }
     };
     let whose = if user.is_anonymous() { "an anonymous user".to_owned() } else { format!("user {user}") };
     let what = channel.map_or(String::new(), |channel| format!(" and channel {channel}"));
     print(&format!("valid token for {whose}{what}\npayload: {}\n", claims_text(token)))
+}
+
+/// The claims, if need be with a key that is fetched.
+fn verified<T>(
+    first: Result<T, Unverified>,
+    again: impl FnOnce(&PublicKey) -> Result<T, TokenError>,
+) -> Result<T, Failed> {
+    let refused = |error: TokenError| Failed::from(anyhow::Error::from(error).context("not a valid token"));
+    match first {
+        Ok(claims) => Ok(claims),
+        Err(Unverified::Refused(error)) => Err(refused(error)),
+        Err(Unverified::NeedsKey(request)) => {
+            let key = tokens::fetch_key(&request).with_context(|| request.url().to_owned())?;
+            again(&key).map_err(refused)
+        }
+    }
 }
 
 /// The claims of a token that has been verified, as they stand in it.

@@ -1,5 +1,6 @@
 //! A shard without sockets: sessions, their effects carried out, and what stands in their queues.
 
 mod deliver;
+mod forms;
 mod routes;
 mod shard;
