@@ -8,17 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::api::SubscribeOptionOverride;
-use crate::json::members;
-
-macro_rules! messages {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident $($always:literal)? : $ty:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq)]
-        pub struct $name { $(pub $field: $ty,)* }
-
-        members!($name { $($field $($always)?),* });
-    )*};
-}
+use crate::json::{members, messages};
 
 /// The answer to each call: one of three members.
 macro_rules! responses {

@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flywheel_engine::{BackendError, PublishGrant};
 use flywheel_model::{
-    Channel, ConnectClaims, OptionOverrides, Payload, Renewal, Renewed, SubscribeGrant, UnixSeconds, UserId,
+    Channel, ConnectClaims, Payload, Renewal, Renewed, SubscribeGrant, UnixSeconds, UserId,
 };
-use flywheel_protocol::api::{BoolValue, SubscribeOptionOverride};
 use flywheel_protocol::json;
 use flywheel_protocol::proxy as wire;
 use flywheel_stream::Version;
@@ -41,7 +40,7 @@ pub(crate) fn connect(result: wire::ConnectResult) -> Result<Box<ConnectClaims>,
             expire_at: None,
             info: payload("b64info", options.info, &options.b64info)?,
             data: payload("b64data", options.data, &options.b64data)?,
-            overrides: overrides(options.override_.as_ref()),
+            overrides: options.override_.map(Into::into).unwrap_or_default(),
         };
         subs.insert(Channel::from(channel), grant);
     }
@@ -71,7 +70,7 @@ pub(crate) fn subscribe(result: wire::SubscribeResult) -> Result<Box<SubscribeGr
         expire_at: moment(result.expire_at),
         info: payload("b64info", result.info, &result.b64info)?,
         data: payload("b64data", result.data, &result.b64data)?,
-        overrides: overrides(result.override_.as_ref()),
+        overrides: result.override_.map(Into::into).unwrap_or_default(),
     }))
 }
 
@@ -123,15 +122,4 @@ fn payload(name: &str, raw: Bytes, encoded: &str) -> Result<Option<Payload>, Bac
         Payload::new(bytes.into())
     };
     Ok(Some(payload).filter(|payload| !payload.is_empty()))
-}
-
-fn overrides(given: Option<&SubscribeOptionOverride>) -> OptionOverrides {
-    let value = |member: &Option<BoolValue>| member.as_ref().map(|given| given.value);
-    given.map_or_else(OptionOverrides::default, |given| OptionOverrides {
-        presence: value(&given.presence),
-        join_leave: value(&given.join_leave),
-        force_push_join_leave: value(&given.force_push_join_leave),
-        force_recovery: value(&given.force_recovery),
-        force_positioning: value(&given.force_positioning),
-    })
 }

@@ -12,7 +12,7 @@ use flywheel_session::ServerSubscribe;
 use flywheel_stream::HistoryQuery;
 
 use super::method::Method;
-use super::payload::{broadcast, optional_payload, overrides, publish};
+use super::payload::{broadcast, optional_payload, publish};
 use super::result;
 
 /// The text of a result: a JSON object.
@@ -120,7 +120,7 @@ impl Call {
                     expire_at: Some(UnixSeconds(request.expire_at)).filter(|moment| moment.0 != 0),
                     info: optional_payload(request.info, &request.b64info)?,
                     data: optional_payload(request.data, &request.b64data)?,
-                    overrides: overrides(request.override_.as_ref()),
+                    overrides: request.override_.map(Into::into).unwrap_or_default(),
                 };
                 let recover_since = request.recover_since.map(StreamPosition::from);
                 let subscribe = ServerSubscribe { grant, recover_since };

@@ -3,9 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use flywheel_model::{OptionOverrides, Payload};
+use flywheel_model::Payload;
 use flywheel_node::{ApiError, PublishRequest};
-use flywheel_protocol::api::{BoolValue, SubscribeOptionOverride};
 use flywheel_stream::Version;
 
 /// # Errors
@@ -20,17 +19,6 @@ pub(super) fn payload(raw: Bytes, encoded: &str) -> Result<Payload, ApiError> {
 /// The same where nothing means that there is none.
 pub(super) fn optional_payload(raw: Bytes, encoded: &str) -> Result<Option<Payload>, ApiError> {
     payload(raw, encoded).map(|payload| Some(payload).filter(|payload| !payload.is_empty()))
-}
-
-pub(super) fn overrides(given: Option<&SubscribeOptionOverride>) -> OptionOverrides {
-    let value = |member: &Option<BoolValue>| member.as_ref().map(|given| given.value);
-    given.map_or_else(OptionOverrides::default, |given| OptionOverrides {
-        presence: value(&given.presence),
-        join_leave: value(&given.join_leave),
-        force_push_join_leave: value(&given.force_push_join_leave),
-        force_recovery: value(&given.force_recovery),
-        force_positioning: value(&given.force_positioning),
-    })
 }
 
 macro_rules! publication {

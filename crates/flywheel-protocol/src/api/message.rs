@@ -6,17 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::client::{ClientInfo, StreamPosition};
-use crate::json::{Nullable, members};
-
-macro_rules! messages {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident $($always:literal)? : $ty:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq)]
-        pub struct $name { $(pub $field: $ty,)* }
-
-        members!($name { $($field $($always)?),* });
-    )*};
-}
+use crate::json::{Nullable, messages};
 
 messages! {
     PublishRequest {

@@ -61,6 +61,18 @@ macro_rules! __json_members {
 }
 pub use __json_members as members;
 
+/// Declares messages that exist in JSON only: structs with public fields, and their members in the same order.
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident $($always:literal)? : $ty:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $name { $(pub $field: $ty,)* }
+
+        $crate::json::members!($name { $($field $($always)?),* });
+    )*};
+}
+pub(crate) use messages;
+
 /// The member's name on the wire for a field's name in Rust, where a keyword needs a trailing underscore.
 #[doc(hidden)]
 pub const fn member_name(field: &'static str) -> &'static str {
