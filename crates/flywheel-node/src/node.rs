@@ -91,13 +91,18 @@ impl Node {
         self.parts.routes.posts()
     }
 
-    /// Puts new settings and credentials into force everywhere. Subscriptions keep the options they began with.
-    pub fn reload(&self, settings: Settings, access: Access) {
+    /// Puts new settings and credentials into force everywhere. Subscriptions keep the options they began with. Once this
+    /// is done, every shard decides by the new ones.
+    pub async fn reload(&self, settings: Settings, access: Access) {
         let settings = Arc::new(settings);
         *self.access.write() = Arc::new(access);
         *self.settings.write() = Arc::clone(&settings);
         for post in self.posts() {
             post.send(Mail::Settings(Arc::clone(&settings)));
+        }
+        // Mail is read in order, so a shard that answers has read the settings.
+        if self.ask_shards(Mail::Count).await.is_err() {
+            tracing::warn!("a shard did not confirm the new settings in time; it takes them over when it reads its mail");
         }
     }
 

@@ -203,7 +203,7 @@ impl Server {
             tokio::select! {
                 _ = interrupt.recv() => return Ok(true),
                 _ = terminate.recv() => return Ok(true),
-                _ = hangup.recv() => self.reload(),
+                _ = hangup.recv() => self.reload().await,
                 _ = watch.tick() => {
                     if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
                         tracing::error!("a shard has ended; a node without one of its shards is of no use");
@@ -215,8 +215,8 @@ impl Server {
     }
 
     /// Reads the configuration again; takes over what can be, or nothing.
-    fn reload(&mut self) {
-        match self.reloaded() {
+    async fn reload(&mut self) {
+        match self.reloaded().await {
             Ok(config) => {
                 let Changes { reloadable, needs_restart } = Changes::between(&self.config, &config);
                 tracing::info!(changed = %reloadable.join(" "), "configuration reloaded");
@@ -235,7 +235,7 @@ impl Server {
         }
     }
 
-    fn reloaded(&self) -> anyhow::Result<Config> {
+    async fn reloaded(&self) -> anyhow::Result<Config> {
         let (loaded, _) = self.source.load()?;
         let config = loaded.config;
         // Everything that can fail comes first, so that it is all or nothing.
@@ -244,8 +244,8 @@ impl Server {
         access.backends = proxies::backends(&config, self.node.metrics(), self.node.clock())?;
         let door = assemble::door(&config)?;
         log_warnings(&loaded.warnings);
-        self.node.reload(settings, access);
         self.door.reload(door);
+        self.node.reload(settings, access).await;
         Ok(config)
     }
 

@@ -65,8 +65,9 @@ fn hangup_loads_a_changed_namespace() {
     );
     fs::write(server.config_file(), config.to_string()).unwrap();
     server.signal(Signal::HUP);
+    assert!(wait_until(PATIENCE, || server.log().contains("configuration reloaded")), "{}", server.log());
+    // Once the log says so, the API and connections of before see the new rules.
     assert!(answers(&server, "fresh:a", r#"{"result":{}}"#), "{}", server.log());
-    // Connections of before see the new rules, too.
     client.subscribe("fresh:a");
 }
 
