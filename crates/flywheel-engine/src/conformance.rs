@@ -43,6 +43,12 @@ impl Sink for Recorder {
     fn deliver(&self, event: ChannelEvent) {
         self.0.lock().push(event);
     }
+
+    fn gap(&self, _channel: &Channel) {}
+
+    fn has_subscribers(&self, _channel: &Channel) -> bool {
+        false
+    }
 }
 
 impl Recorder {

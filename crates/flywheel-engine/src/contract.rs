@@ -12,6 +12,13 @@ use crate::{Answer, EngineError};
 pub trait Sink: Send + Sync + 'static {
     /// Hands an event to every shard with subscribers of the channel.
     fn deliver(&self, event: ChannelEvent);
+
+    /// Events of the channel may have been lost, or its stream may have become another one: every subscription that keeps
+    /// a position is to be compared with the stream, and what it lacks delivered. Returns at once.
+    fn gap(&self, channel: &Channel);
+
+    /// Whether anybody on this node is subscribed. Lets an engine that unsubscribes late see that somebody came back.
+    fn has_subscribers(&self, channel: &Channel) -> bool;
 }
 
 /// How to publish.

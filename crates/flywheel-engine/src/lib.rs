@@ -10,6 +10,8 @@
 mod answer;
 mod backend;
 mod contract;
+mod controller;
+mod dependency;
 mod error;
 mod key_sets;
 mod memory;
@@ -23,6 +25,8 @@ pub use backend::{
     SubscribeCall,
 };
 pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, Sink};
+pub use controller::{ControlSink, Controller, Recipient};
+pub use dependency::{Dependencies, Dependency};
 pub use error::EngineError;
 pub use key_sets::{KeySetError, KeySets};
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

@@ -45,6 +45,8 @@ pub enum Mail {
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
     /// How many are here?
     Count(Answering<ShardCounts>),
+    /// The engine may have lost events of this channel: positions are to be compared with its stream.
+    Gap(Channel),
     /// New settings are in force.
     Settings(Arc<Settings>),
     /// Stop accepting and close everybody with this code. Answered when all connections are gone; those that are not

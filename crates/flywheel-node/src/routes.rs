@@ -6,7 +6,7 @@ use flywheel_model::{Channel, ChannelEvent};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::ShardPost;
+use crate::{Mail, ShardPost};
 
 /// Which shards have subscribers of which channel, and so where a delivery goes: one message per shard.
 ///
@@ -98,5 +98,21 @@ impl Sink for Routes {
                 post.deliver(event.clone());
             }
         }
+    }
+
+    fn gap(&self, channel: &Channel) {
+        let stripe = self.stripe(channel).lock();
+        let Some(shards) = stripe.get(channel) else {
+            return;
+        };
+        for (index, post) in self.posts.iter().enumerate() {
+            if shards & (1 << index) != 0 {
+                post.send(Mail::Gap(channel.clone()));
+            }
+        }
+    }
+
+    fn has_subscribers(&self, channel: &Channel) -> bool {
+        self.stripe(channel).lock().contains_key(channel)
     }
 }

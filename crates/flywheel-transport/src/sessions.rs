@@ -273,6 +273,7 @@ impl Sessions {
                     };
                     answer.send(counts).unwrap_or_default();
                 }
+                Mail::Gap(channel) => tracing::warn!(%channel, "the engine may have lost events"),
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
