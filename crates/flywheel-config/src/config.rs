@@ -12,7 +12,7 @@ pub use client::{Client, PersonalChannel, TokenConfig};
 pub(crate) use proxies::is_http;
 pub use proxies::{Proxies, Proxy, StatusMeaning, StatusTransform};
 
-pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
+pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket, WebSocketCompression};
 pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
 
 use crate::schema::{ROOT, default_object};

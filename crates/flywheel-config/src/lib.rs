@@ -34,7 +34,7 @@ mod view;
 pub use config::{
     Client, Config, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log, LogLevel, Node,
     PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform, TokenConfig,
-    WebSocket,
+    WebSocket, WebSocketCompression,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};
