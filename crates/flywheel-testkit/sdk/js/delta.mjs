@@ -97,14 +97,17 @@ await report(async () => {
   };
   check("subscribed", true);
 
+  let again;
   for (let n = 0; n < PUBLICATIONS; n += 1) {
     // Some lose the connection while publications go on, some between them, and some miss nothing.
     if (n % 50 === 25) {
-      const again = lose(delta);
+      again = lose(delta);
       if (n % 100 === 25) await within(10, "connecting again", again);
     }
     await publish(n);
   }
+  // What comes next is not in the stream: whoever is away would miss it.
+  await within(10, "connecting for the last time", again);
   await delta.until(expected.length);
   await plain.until(expected.length);
   const same = (watch) => JSON.stringify(watch.seen) === JSON.stringify(expected);
