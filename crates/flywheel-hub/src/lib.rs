@@ -7,6 +7,7 @@
 
 mod frames;
 mod framing;
+mod heals;
 mod hub;
 mod outbox;
 mod routing;
@@ -16,7 +17,8 @@ mod wheel;
 mod tests;
 
 pub use framing::WireForm;
-pub use hub::{Client, ClientKey, Delivered, Hub, Match, Pending};
+pub use heals::{HealId, HealRead};
+pub use hub::{Client, ClientKey, Delivered, Healed, Hub, Match, Pending};
 pub use outbox::{Flushed, Outbox, Overflow, Span};
 pub use routing::Routing;
 pub use wheel::Wheel;

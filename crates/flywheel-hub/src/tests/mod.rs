@@ -2,5 +2,6 @@
 
 mod deliver;
 mod forms;
+mod heal;
 mod routes;
 mod shard;
