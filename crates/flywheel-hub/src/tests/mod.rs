@@ -3,5 +3,6 @@
 mod deliver;
 mod forms;
 mod heal;
+mod packed;
 mod routes;
 mod shard;
