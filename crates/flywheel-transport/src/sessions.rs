@@ -1,3 +1,5 @@
+mod healing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +136,7 @@ impl Sessions {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
                 }
+                Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.parts.node.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
@@ -277,7 +280,8 @@ impl Sessions {
                     };
                     answer.send(counts).unwrap_or_default();
                 }
-                Mail::Gap(channel) => tracing::warn!(%channel, "the engine may have lost events"),
+                Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
+                Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
@@ -472,6 +476,7 @@ impl Application for Sessions {
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
+        self.heal(io);
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
@@ -488,7 +493,7 @@ impl Application for Sessions {
 
     fn idle(&self, now: Now) -> Option<Duration> {
         let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
-        if waiting { Some(Duration::ZERO) } else { self.hub.wheel.idle(now.at) }
+        if waiting { Some(Duration::ZERO) } else { self.hub.idle(now.at) }
     }
 
     fn outbox(&mut self) -> &mut Outbox {
