@@ -13,7 +13,7 @@ pub(crate) use proxies::is_http;
 pub use proxies::{Proxies, Proxy, StatusMeaning, StatusTransform};
 
 pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
-pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
+pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Readiness, Shutdown};
 
 use crate::schema::{ROOT, default_object};
 use crate::tree;
@@ -50,6 +50,8 @@ pub struct Config {
     pub prometheus: Endpoint,
     /// The health check.
     pub health: Endpoint,
+    /// How it judges.
+    pub readiness: Readiness,
     /// The endpoint that does nothing.
     pub init: Endpoint,
     raw: Raw,
@@ -84,7 +86,7 @@ impl Config {
             http_server: HttpServer::read(&tree.section("http_server")),
             log: Log::read(&tree.section("log")),
             node: Node::read(&tree.section("node")),
-            shutdown: Shutdown { timeout: tree.time("shutdown.timeout") },
+            shutdown: Shutdown::read(&tree.section("shutdown")),
             pid_file: tree.some_text("pid_file"),
             engine: Engine::read(&tree.section("engine")),
             client: Client::read(&tree.section("client")),
@@ -95,6 +97,7 @@ impl Config {
             websocket: WebSocket::read(&tree.section("websocket")),
             prometheus: Endpoint::read(&tree.section("prometheus")),
             health: Endpoint::read(&tree.section("health")),
+            readiness: Readiness::read(&tree.section("health")),
             init: Endpoint::read(&tree.section("init")),
             raw: Raw(raw),
         }

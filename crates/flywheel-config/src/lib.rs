@@ -33,8 +33,8 @@ mod view;
 
 pub use config::{
     Client, Config, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log, LogLevel, Node,
-    PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform, TokenConfig,
-    WebSocket,
+    PersonalChannel, Proxies, Proxy, Readiness, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform,
+    TokenConfig, WebSocket,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};
