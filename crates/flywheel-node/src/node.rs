@@ -102,7 +102,9 @@ impl Node {
         }
         // Mail is read in order, so a shard that answers has read the settings.
         if self.ask_shards(Mail::Count).await.is_err() {
-            tracing::warn!("a shard did not confirm the new settings in time; it takes them over when it reads its mail");
+            tracing::warn!(
+                "a shard did not confirm the new settings in time; it takes them over when it reads its mail"
+            );
         }
     }
 
