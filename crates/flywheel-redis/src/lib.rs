@@ -6,5 +6,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod explain;
 pub mod link;
 pub mod resp;
