@@ -9,6 +9,7 @@ use flywheel_session::Settings;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use crate::order::Order;
 use crate::users::Users;
 use crate::{Access, Mail, Routes, ShardPost};
 
@@ -40,6 +41,7 @@ pub struct NodeParts {
 pub struct Node {
     pub(crate) parts: NodeParts,
     pub(crate) users: Users,
+    pub(crate) order: Order,
     pub(crate) started: flywheel_model::Timestamp,
     /// Guards nothing but the pointer; taken for the time of a clone.
     settings: RwLock<Arc<Settings>>,
@@ -54,7 +56,7 @@ impl Node {
     pub fn new(parts: NodeParts, settings: Settings, access: Access) -> Arc<Self> {
         let started = parts.clock.now().at;
         let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
-        Arc::new(Self { parts, users: Users::default(), started, settings, access })
+        Arc::new(Self { parts, users: Users::default(), order: Order::default(), started, settings, access })
     }
 
     /// The settings in force.
