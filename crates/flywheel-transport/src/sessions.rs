@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::Answer;
-use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
+use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
 use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
@@ -36,6 +36,8 @@ pub struct SessionsParts {
     pub random: Arc<Random>,
     /// Bytes that may be queued for one client.
     pub queue_bytes_max: usize,
+    /// How messages are compressed for clients that want it.
+    pub packing: Packing,
 }
 
 /// The messaging server as an [`Application`]: drives the sessions of one shard.
@@ -71,8 +73,10 @@ impl Sessions {
     pub fn new(parts: SessionsParts) -> Self {
         let settings = parts.node.settings();
         let now = parts.node.clock().now().at;
+        let mut hub = Hub::new(now, parts.queue_bytes_max);
+        hub.set_packing(parts.packing);
         Self {
-            hub: Hub::new(now, parts.queue_bytes_max),
+            hub,
             passes: Vec::new(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
@@ -430,6 +434,9 @@ impl Application for Sessions {
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         self.hub.insert(key, session);
+        if let Some(deflate) = context.deflate {
+            self.hub.compress(key.slot, deflate);
+        }
         let index = key.slot as usize;
         if self.passes.len() <= index {
             self.passes.resize_with(index + 1, || None);
