@@ -1,9 +1,11 @@
+mod healing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::Answer;
-use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
+use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
 use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
@@ -35,6 +37,8 @@ pub struct SessionsParts {
     pub random: Arc<Random>,
     /// Bytes that may be queued for one client.
     pub queue_bytes_max: usize,
+    /// How messages are compressed for clients that want it.
+    pub packing: Packing,
 }
 
 /// The messaging server as an [`Application`]: drives the sessions of one shard.
@@ -72,8 +76,10 @@ impl Sessions {
     pub fn new(parts: SessionsParts) -> Self {
         let settings = parts.node.settings();
         let now = parts.node.clock().now().at;
+        let mut hub = Hub::new(now, parts.queue_bytes_max);
+        hub.set_packing(parts.packing);
         Self {
-            hub: Hub::new(now, parts.queue_bytes_max),
+            hub,
             passes: Vec::new(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
@@ -134,6 +140,7 @@ impl Sessions {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
                 }
+                Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.parts.node.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
@@ -277,7 +284,8 @@ impl Sessions {
                     self.departure = Some(Departure::new(io.now().at, disconnect, spread, keys));
                 }
                 Mail::Stay => self.departure = None,
-                Mail::Gap(channel) => tracing::warn!(%channel, "the engine may have lost events"),
+                Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
+                Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
@@ -421,6 +429,9 @@ impl Application for Sessions {
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         self.hub.insert(key, session);
+        if let Some(deflate) = context.deflate {
+            self.hub.compress(key.slot, deflate);
+        }
         let index = key.slot as usize;
         if self.passes.len() <= index {
             self.passes.resize_with(index + 1, || None);
@@ -487,6 +498,7 @@ impl Application for Sessions {
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
+        self.heal(io);
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
@@ -511,7 +523,7 @@ impl Application for Sessions {
             return Some(Duration::ZERO);
         }
         let departure = self.departure.as_ref().and_then(|departure| departure.idle(now.at));
-        [self.hub.wheel.idle(now.at), departure].into_iter().flatten().min()
+        [self.hub.idle(now.at), departure].into_iter().flatten().min()
     }
 
     fn outbox(&mut self) -> &mut Outbox {

@@ -79,23 +79,6 @@ pub struct Readiness {
     pub stuck_after: Duration,
 }
 
-/// What carries publications, presence and node messages. Config section `engine`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Engine {
-    /// Which one was asked for. A kind that is not supported yet has been warned about.
-    pub r#type: EngineType,
-}
-
-/// The kinds of engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineType {
-    /// This process, alone.
-    #[default]
-    Memory,
-    /// Redis, shared with other nodes.
-    Redis,
-}
-
 impl HttpServer {
     pub(super) fn read(view: &View<'_>) -> Self {
         Self {
@@ -146,12 +129,5 @@ impl Readiness {
             own_faults_only: view.text("scope") == "own",
             stuck_after: view.time("stuck_after"),
         }
-    }
-}
-
-impl Engine {
-    pub(super) fn read(view: &View<'_>) -> Self {
-        let redis = view.text("type") == "redis";
-        Self { r#type: if redis { EngineType::Redis } else { EngineType::Memory } }
     }
 }
