@@ -19,7 +19,7 @@ mod verdict;
 
 pub use access::Access;
 pub use backends::Backends;
-pub use cluster::{Control, ControlInbox, NotSent, NotificationHandler, SurveyError, SurveyHandler};
+pub use cluster::{Control, ControlInbox, NotSent, NotificationHandler, Numbers, SurveyError, SurveyHandler};
 pub use flywheel_membership::{Entry, Report, Scope, Timing};
 pub use health::{DrainedBy, HealthReport, HealthSettings, Watchdog};
 pub use node::{Node, NodeParts};

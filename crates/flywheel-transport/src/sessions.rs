@@ -292,9 +292,9 @@ impl Sessions {
                     let keys = hub.slots().into_iter().filter_map(|slot| Some(hub.get(slot)?.key));
                     self.departure = Some(Departure::new(io.now().at, disconnect, spread, keys));
                 }
+                Mail::Stay => self.departure = None,
                 Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
                 Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
-                Mail::Stay => self.departure = None,
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
