@@ -6,5 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod envelope;
+pub mod keys;
 pub mod link;
+pub mod placement;
 pub mod resp;
+mod scripts;
+pub mod subscriber;
