@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod envelope;
+pub mod explain;
 pub mod keys;
 pub mod link;
 pub mod placement;

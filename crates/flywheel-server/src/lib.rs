@@ -3,6 +3,7 @@
 
 mod assemble;
 mod dev;
+pub mod doctor;
 mod logging;
 mod pem;
 mod process;

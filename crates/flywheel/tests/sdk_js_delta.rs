@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use flywheel_testkit::{Server, fixture, run, run_checks, sdk_folder, sign};
+use flywheel_testkit::{Server, fixture, run, run_checks, sdk_folder, set, sign};
 use serde_json::json;
 
-const CHECKS: [&str; 8] = [
+const CHECKS: [&str; 9] = [
     "subscribed",
     "every-payload-with-delta",
     "every-payload-without",
@@ -16,10 +16,11 @@ const CHECKS: [&str; 8] = [
     "mostly-patches",
     "exceptions-with-delta",
     "exceptions-without",
+    "compression-as-agreed",
     "no-failure",
 ];
 
-fn check(encoding: &str) {
+fn check(encoding: &str, deflate: bool) {
     let mut config = fixture();
     config["channel"]["namespaces"].as_array_mut().unwrap().push(json!({
         "name": "delta",
@@ -29,6 +30,7 @@ fn check(encoding: &str) {
         "allowed_delta_types": ["fossil"],
         "allow_subscribe_for_client": true,
     }));
+    set(&mut config, "websocket.compression", json!(deflate));
     config["client"]["recovery_max_publication_limit"] = json!(100);
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let folder = sdk_folder("js");
@@ -45,6 +47,7 @@ fn check(encoding: &str) {
         "key=secret".to_owned(),
         format!("token={}", sign("appendix-secret", r#"{"sub":"delta-user"}"#)),
         format!("encoding={encoding}"),
+        format!("deflate={deflate}"),
     ];
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let checks = run_checks(Path::new(node), &arguments, &folder, &needs, Duration::from_mins(2));
@@ -53,10 +56,20 @@ fn check(encoding: &str) {
 
 #[test]
 fn the_javascript_sdk_gets_every_payload_with_delta_in_json() {
-    check("json");
+    check("json", false);
 }
 
 #[test]
 fn the_javascript_sdk_gets_every_payload_with_delta_in_protobuf() {
-    check("protobuf");
+    check("protobuf", false);
+}
+
+#[test]
+fn a_compressed_connection_gets_every_payload_with_delta_in_json() {
+    check("json", true);
+}
+
+#[test]
+fn a_compressed_connection_gets_every_payload_with_delta_in_protobuf() {
+    check("protobuf", true);
 }

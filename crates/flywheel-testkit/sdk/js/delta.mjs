@@ -1,6 +1,8 @@
 // The published JavaScript SDK with delta compression, through reconnects.
 //
-//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf
+//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf deflate=true|false
+//
+// With deflate=true the client with delta negotiates compression, and the one without does not.
 
 import { Centrifuge as JsonClient } from "centrifuge";
 import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
@@ -22,11 +24,23 @@ function document(n) {
   return { n, note: letters[n % letters.length], rows };
 }
 
+const sockets = { deflate: [], plain: [] };
+
+/** A kind of WebSocket that offers compression or does not, and remembers what became of it. */
+const kind = (name, perMessageDeflate) => class extends WebSocket {
+  constructor(address, protocols) {
+    super(address, protocols, { perMessageDeflate });
+    this.on("open", () => sockets[name].push(this.extensions));
+  }
+};
+const Deflating = kind("deflate", true);
+const Plain = kind("plain", false);
+
 /** A client with one subscription; `seen` holds what it was given, in order. */
-async function subscriber(parameters) {
+async function subscriber(websocket, parameters) {
   const Client = protobuf ? ProtobufClient : JsonClient;
   const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket: WebSocket,
+    websocket,
     token: options.token,
     minReconnectDelay: 10,
     maxReconnectDelay: 50,
@@ -73,8 +87,8 @@ async function lose(watch) {
 }
 
 await report(async () => {
-  const delta = await subscriber({ delta: "fossil" });
-  const plain = await subscriber({});
+  const delta = await subscriber(Deflating, { delta: "fossil" });
+  const plain = await subscriber(Plain, {});
   const expected = [];
   const publish = async (n, more) => {
     const data = document(n);
@@ -83,14 +97,17 @@ await report(async () => {
   };
   check("subscribed", true);
 
+  let again;
   for (let n = 0; n < PUBLICATIONS; n += 1) {
     // Some lose the connection while publications go on, some between them, and some miss nothing.
     if (n % 50 === 25) {
-      const again = lose(delta);
+      again = lose(delta);
       if (n % 100 === 25) await within(10, "connecting again", again);
     }
     await publish(n);
   }
+  // What comes next is not in the stream: whoever is away would miss it.
+  await within(10, "connecting for the last time", again);
   await delta.until(expected.length);
   await plain.until(expected.length);
   const same = (watch) => JSON.stringify(watch.seen) === JSON.stringify(expected);
@@ -114,5 +131,8 @@ await report(async () => {
   await plain.until(expected.length);
   check("exceptions-with-delta", same(delta));
   check("exceptions-without", same(plain));
+  const agreed = options.deflate === "true" ? "permessage-deflate" : "";
+  const all = (name, wanted) => sockets[name].length > 0 && sockets[name].every((extension) => extension === wanted);
+  check("compression-as-agreed", all("deflate", agreed) && all("plain", ""));
   check("no-failure", delta.failure === null && plain.failure === null);
 });
