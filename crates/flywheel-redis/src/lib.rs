@@ -6,6 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod envelope;
 pub mod explain;
+pub mod keys;
 pub mod link;
+pub mod placement;
 pub mod resp;
+mod scripts;
+pub mod subscriber;

@@ -184,16 +184,11 @@ impl Lane {
                     }
                     Slot::Call { reply, check, cost } => {
                         freed += usize::try_from(cost).unwrap_or_default();
-                        match examined(value, check, *nonce) {
-                            Some(answer) => {
-                                answers.push((reply, answer));
-                                Ok(())
-                            }
-                            None => {
-                                answers.push((reply, Err(CallError::Lost(ClosedBecause::MixedUp))));
-                                Err(ClosedBecause::MixedUp)
-                            }
-                        }
+                        let answer = examined(value, check, *nonce);
+                        let is_in_order = answer.is_some();
+                        let lost = || Err(CallError::Lost(ClosedBecause::MixedUp));
+                        answers.push((reply, answer.unwrap_or_else(lost)));
+                        if is_in_order { Ok(()) } else { Err(ClosedBecause::MixedUp) }
                     }
                 }
             });

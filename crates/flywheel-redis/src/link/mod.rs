@@ -12,7 +12,6 @@ mod wire;
 pub use error::{CallError, ClosedBecause, ErrorWord, LinkError, Redirect, ServerError};
 pub use facts::{Facts, Mode, Role};
 pub use handle::Link;
-#[expect(unused_imports, reason = "the subscriber will")]
 pub(crate) use handle::open;
 pub use settings::{Endpoint, InvalidEndpoint, LinkSettings};
 pub use tls::{Tls, TlsError, TlsSettings};

@@ -163,7 +163,7 @@ impl Wire {
                     let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
                     return Err(ClosedBecause::Silent(millis));
                 }
-                due = due.min(now + (self.silence_max - silent));
+                due = due.min(now + self.silence_max.saturating_sub(silent));
             }
             if self.nonce.is_none() {
                 if now.saturating_sub(self.last_byte) >= self.heartbeat {
@@ -176,12 +176,8 @@ impl Wire {
                 }
             }
             let wait = due.saturating_sub(now).max(Duration::from_millis(1));
-            self.timer.as_mut().reset(tokio_now() + wait);
+            self.timer.as_mut().reset(Instant::now() + wait);
         }
         Ok(asks)
     }
-}
-
-fn tokio_now() -> Instant {
-    Instant::now()
 }
