@@ -2,35 +2,17 @@
 //
 //   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf
 
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import WebSocket from "ws";
+import { codec, newClient } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
+import { numbered } from "./documents.mjs";
 
 const PUBLICATIONS = 600;
 const CHANNEL = "delta:prices";
-const protobuf = options.encoding === "protobuf";
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
-
-/** Documents that are alike, with characters of one to four bytes that change at every place. */
-function document(n) {
-  const letters = ["a", "é", "ё", "€", "語", "🙂"];
-  const rows = Array.from({ length: 12 }, (_, row) => ({
-    name: `row ${row}: ${letters[(row + Math.floor(n / 7)) % letters.length].repeat(5)}`,
-    value: row === n % 12 ? n : row,
-  }));
-  return { n, note: letters[n % letters.length], rows };
-}
+const { decode } = codec(options.encoding);
 
 /** A client with one subscription; `seen` holds what it was given, in order. */
 async function subscriber(parameters) {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket: WebSocket,
-    token: options.token,
-    minReconnectDelay: 10,
-    maxReconnectDelay: 50,
-  });
+  const client = newClient({ encoding: options.encoding, minReconnectDelay: 10, maxReconnectDelay: 50 });
   const failed = defer();
   const subscription = client.newSubscription(CHANNEL, parameters);
   const subscribed = defer();
@@ -65,7 +47,7 @@ async function lose(watch) {
   const connected = defer();
   watch.client.once("connected", connected.resolve);
   await api("disconnect", {
-    user: "delta-user",
+    user: "sdk-user",
     client: watch.client._client,
     disconnect: { code: 3000, reason: "again" },
   });
@@ -77,7 +59,7 @@ await report(async () => {
   const plain = await subscriber({});
   const expected = [];
   const publish = async (n, more) => {
-    const data = document(n);
+    const data = numbered(n);
     expected.push(data);
     await api("publish", { channel: CHANNEL, data, delta: true, ...more });
   };
