@@ -9,6 +9,7 @@
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
 //! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
@@ -33,6 +34,7 @@ mod key_server;
 mod process;
 pub mod proto;
 mod raw;
+mod redis;
 mod server;
 mod settings;
 mod signer;
@@ -49,6 +51,10 @@ pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
+pub use redis::{
+    Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,
+    RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
+};
 pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{add_namespace, fixture, set};
