@@ -12,8 +12,8 @@ import { Watch } from "./watch.mjs";
 const RECONNECTS = Number(options.reconnects);
 const HISTORY = Number(options.history);
 const CHANNELS = options.channels.split(",");
-/** The first close code after which the SDK does not even try to recover. */
-const STATE_INVALIDATED = 3014;
+/** Close codes after which the SDK comes back as if nothing had happened; behind them is the one for a gap. */
+const ORDINARY = [3000, 3009];
 const ORDERS = ["reset", "close", "reset-in", "close-in", "told"];
 
 // The SDK draws its delays from here, so that the seed decides these as well.
@@ -57,7 +57,7 @@ async function harass(watch, number, used) {
       await api("disconnect", {
         user: "sdk-user",
         client: watch.clientId,
-        disconnect: { code: 3000 + below(STATE_INVALIDATED - 3000), reason: "come back" },
+        disconnect: { code: ORDINARY[0] + below(ORDINARY[1] - ORDINARY[0] + 1), reason: "come back" },
       });
     } else {
       await order(number, what, below(6000));

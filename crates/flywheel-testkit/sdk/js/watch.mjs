@@ -5,6 +5,9 @@ import { codec, newClient } from "./clients.mjs";
 import { defer, within } from "./common.mjs";
 import { numbered } from "./documents.mjs";
 
+/** How the server ends a subscription or a connection on which it missed something. One node with its own streams never does. */
+const GAPS = [2500, 3010];
+
 /** The messages of one channel as one client sees them. They are numbered as the server numbers them, from 1. */
 class Sequence {
   /** The offset that must come next; null before the first subscription. */
@@ -50,6 +53,7 @@ export class Watch {
     this.client = newClient({ ...kind, minReconnectDelay: 1, maxReconnectDelay: 10, timeout: 10_000 });
     this.#failed.promise.catch(() => {});
     const { decode } = codec(kind.encoding);
+    const noticeGap = (context) => GAPS.includes(context.code) && this.#fail(`the server missed something: ${JSON.stringify(context)}`);
     const follow = (source, channel) => {
       source.on("publication", (publication) => this.#guard(channel ?? publication.channel, (sequence) => {
         sequence.publication(publication.offset, decode(publication.data));
@@ -70,6 +74,7 @@ export class Watch {
           maxResubscribeDelay: 10,
         });
         follow(subscription, channel);
+        subscription.on("subscribing", noticeGap);
         subscription.on("error", (context) => this.#fail(`${channel}: ${JSON.stringify(context)}`));
         subscription.subscribe();
       }
@@ -79,7 +84,10 @@ export class Watch {
       this.connects += 1;
       this.#changed();
     });
-    this.client.on("connecting", () => this.#changed());
+    this.client.on("connecting", (context) => {
+      noticeGap(context);
+      this.#changed();
+    });
     this.client.on("disconnected", (context) => this.#fail(`disconnected: ${JSON.stringify(context)}`));
     this.client.connect();
   }

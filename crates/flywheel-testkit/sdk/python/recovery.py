@@ -17,8 +17,8 @@ from watch import Watch, numbered
 RECONNECTS = int(options["reconnects"])
 HISTORY = int(options["history"])
 CHANNELS = options["channels"].split(",")
-# The first close code after which the SDK does not even try to recover.
-STATE_INVALIDATED = 3014
+# Close codes after which the SDK comes back as if nothing had happened; behind them is the one for a gap.
+ORDINARY = [3000, 3009]
 ORDERS = ["reset", "close", "reset-in", "close-in", "told"]
 
 # How many messages each channel has.
@@ -56,7 +56,7 @@ async def harass(watch, number, used):
         what = random.choice(ORDERS)
         used[what] += 1
         if what == "told":
-            disconnect = {"code": random.randrange(3000, STATE_INVALIDATED), "reason": "come back"}
+            disconnect = {"code": random.randint(*ORDINARY), "reason": "come back"}
             await api("disconnect", {"user": "sdk-user", "client": watch.client_id, "disconnect": disconnect})
         else:
             await order(number, what, random.randrange(6000))
