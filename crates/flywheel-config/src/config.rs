@@ -21,7 +21,7 @@ pub use redis::{
     RedisTopology,
 };
 
-pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
+pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket, WebSocketCompression};
 pub use server::{HttpServer, Log, LogLevel, Node, Shutdown};
 
 use crate::schema::{ROOT, default_object};

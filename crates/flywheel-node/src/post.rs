@@ -1,12 +1,15 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use flywheel_hub::{ClientKey, Match};
+use flywheel_hub::{ClientKey, HealId, Match};
 use flywheel_model::{Channel, ChannelEvent, Payload, UnixSeconds};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Bell, Full, Mailbox};
 use flywheel_session::{Context, Outcome, ServerSubscribe, Settings};
+use flywheel_stream::History;
+use hashbrown::HashSet;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// Where an operation's answer goes; nobody may be waiting for it any more.
@@ -45,6 +48,8 @@ pub enum Mail {
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
     /// How many are here?
     Count(Answering<ShardCounts>),
+    /// The stream that the healing of a channel asked for; `None` when it could not be read.
+    Healed(Channel, HealId, Option<History>),
     /// The engine may have lost events of this channel: positions are to be compared with its stream.
     Gap(Channel),
     /// New settings are in force.
@@ -64,6 +69,10 @@ pub struct ShardPost {
     /// Wakes the shard.
     pub bell: Arc<Bell>,
     dropped: AtomicU64,
+    /// Channels of what was dropped. The lock is taken under a stripe of the routes and guards nothing else.
+    gapped: Mutex<HashSet<Channel>>,
+    /// Whether there are any.
+    has_gaps: AtomicBool,
 }
 
 /// Bytes of deliveries that may wait for a shard: what it can write in a fraction of a second.
@@ -79,15 +88,27 @@ impl ShardPost {
             mail: Mailbox::new(MAIL_MAX, Arc::clone(&bell)),
             bell,
             dropped: AtomicU64::new(0),
+            gapped: Mutex::default(),
+            has_gaps: AtomicBool::new(false),
         })
     }
 
-    /// Delivers an event. One that has no room is dropped and counted: positioned subscribers find the gap.
+    /// Delivers an event. One that has no room is dropped and counted, and its channel remembered as one with a gap.
     pub fn deliver(&self, event: ChannelEvent) {
         let weight = event.weight();
-        if self.deliveries.push(event, weight).is_err() {
+        if let Err(Full(event)) = self.deliveries.push(event, weight) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.gapped.lock().insert(event.channel);
+            self.has_gaps.store(true, Ordering::Release);
         }
+    }
+
+    /// Channels of events that had no room since this was last asked, in no order.
+    pub fn take_gapped(&self) -> Vec<Channel> {
+        if !self.has_gaps.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.gapped.lock()).into_iter().collect()
     }
 
     /// Sends mail. Whoever waits for an answer to mail that had no room sees its channel closed.

@@ -10,7 +10,7 @@ use flywheel_auth::Verifier;
 use flywheel_config::{Config, ErrorMode, TokenConfig};
 use flywheel_node::{Access, Backends};
 use flywheel_session::{PersonalChannel, Settings};
-use flywheel_transport::{DoorSettings, ReactorSettings};
+use flywheel_transport::{DoorSettings, Packing, ReactorSettings};
 use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -84,6 +84,7 @@ pub(crate) fn origins(config: &Config) -> anyhow::Result<GlobSet> {
 pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
     let rate = config.client.connection_rate_limit;
     Ok(DoorSettings {
+        websocket_compression: config.websocket.compression.is_some(),
         websocket_path: (!config.websocket.disabled).then(|| config.websocket.handler_prefix.clone()),
         origins: origins(config)?,
         connection_limit: config.client.connection_limit,
@@ -102,7 +103,16 @@ pub(crate) fn reactor(config: &Config) -> ReactorSettings {
             max_message: config.websocket.message_size_limit.unwrap_or(usize::MAX),
             ..Rules::default()
         },
+        decompressed_max: config.websocket.decompressed_message_size_limit.unwrap_or(usize::MAX),
     }
+}
+
+/// How messages are compressed for the clients that agree to it.
+pub(crate) fn packing(config: &Config) -> Packing {
+    config.websocket.compression.map_or_else(Packing::default, |compression| Packing {
+        level: compression.level,
+        min_size: compression.min_size,
+    })
 }
 
 pub(crate) fn endpoints(config: &Config, dev: bool) -> anyhow::Result<Endpoints> {

@@ -146,6 +146,7 @@ impl Server {
                 door: Arc::clone(&door),
                 random: Arc::clone(&random),
                 queue_bytes_max: assemble::queue_bytes_max(&config),
+                packing: assemble::packing(&config),
             });
             let http = Arc::clone(&http);
             let handoff = move |handoff: Handoff| http.serve(handoff.stream, handoff.read, exposure);
@@ -242,7 +243,9 @@ impl Server {
         let settings = assemble::settings(&config, self.node.version());
         let mut access = assemble::access(&config)?;
         access.backends = proxies::backends(&config, self.node.metrics(), self.node.clock())?;
-        let door = assemble::door(&config)?;
+        let mut door = assemble::door(&config)?;
+        // Waits for a restart, like the rest of its section.
+        door.websocket_compression = self.door.settings().websocket_compression;
         log_warnings(&loaded.warnings);
         self.door.reload(door);
         self.node.reload(settings, access).await;
@@ -295,6 +298,8 @@ impl Upgrades for KeptConnections {
                     ("sec-websocket-accept", accepted.accept.clone()),
                 ];
                 headers.extend(accepted.subprotocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
+                let extensions = accepted.extensions.map(str::to_owned);
+                headers.extend(extensions.map(|agreed| ("sec-websocket-extensions", agreed)));
                 Upgrading::Yes(headers, Box::new(move |stream, read| accepted.adopt(stream, read)))
             }
         }

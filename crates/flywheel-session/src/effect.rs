@@ -50,6 +50,9 @@ pub enum Effect {
     Attach(SubKey, Channel),
     /// Stop that. Nothing of the channel may reach this subscription any more.
     Detach(SubKey, Channel),
+    /// Something of the channel may be missing: read its stream and give every subscription with a position what it
+    /// lacks.
+    Heal(Channel),
     /// Ask the node; the outcome is fed back with the context, exactly once, within a deadline.
     Ask(Context, Ask),
     /// Tell the node; nobody waits for it.

@@ -128,8 +128,7 @@ impl Session {
 
     /// The stream's top was read: does the subscription stand there?
     ///
-    /// A publication may be on its way here, so only a position that is still old when the answer comes counts, and
-    /// only when the check before found the same.
+    /// What is on its way here is delivered sooner by the healing, and dropped when it arrives.
     pub(crate) fn checked(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
         let Some(subscription) = self.subs.find(sub) else {
             return;
@@ -142,9 +141,9 @@ impl Session {
             return;
         };
         if *position == history.top {
-            subscription.position_is_right(turn.now.at);
-        } else if silent && std::mem::replace(&mut subscription.doubted, true) {
-            self.lose_position(turn, sub.key);
+            subscription.checked_at = turn.now.at;
+        } else if silent {
+            turn.effects.push(Effect::Heal(subscription.channel.clone()));
         }
     }
 }

@@ -1,9 +1,11 @@
+mod healing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::Answer;
-use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
+use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
 use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
@@ -34,6 +36,8 @@ pub struct SessionsParts {
     pub random: Arc<Random>,
     /// Bytes that may be queued for one client.
     pub queue_bytes_max: usize,
+    /// How messages are compressed for clients that want it.
+    pub packing: Packing,
 }
 
 /// The messaging server as an [`Application`]: drives the sessions of one shard.
@@ -69,8 +73,10 @@ impl Sessions {
     pub fn new(parts: SessionsParts) -> Self {
         let settings = parts.node.settings();
         let now = parts.node.clock().now().at;
+        let mut hub = Hub::new(now, parts.queue_bytes_max);
+        hub.set_packing(parts.packing);
         Self {
-            hub: Hub::new(now, parts.queue_bytes_max),
+            hub,
             passes: Vec::new(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
@@ -130,6 +136,7 @@ impl Sessions {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
                 }
+                Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.parts.node.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
@@ -273,7 +280,8 @@ impl Sessions {
                     };
                     answer.send(counts).unwrap_or_default();
                 }
-                Mail::Gap(channel) => tracing::warn!(%channel, "the engine may have lost events"),
+                Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
+                Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
@@ -404,6 +412,9 @@ impl Application for Sessions {
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         self.hub.insert(key, session);
+        if let Some(deflate) = context.deflate {
+            self.hub.compress(key.slot, deflate);
+        }
         let index = key.slot as usize;
         if self.passes.len() <= index {
             self.passes.resize_with(index + 1, || None);
@@ -465,6 +476,7 @@ impl Application for Sessions {
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
+        self.heal(io);
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
@@ -481,7 +493,7 @@ impl Application for Sessions {
 
     fn idle(&self, now: Now) -> Option<Duration> {
         let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
-        if waiting { Some(Duration::ZERO) } else { self.hub.wheel.idle(now.at) }
+        if waiting { Some(Duration::ZERO) } else { self.hub.idle(now.at) }
     }
 
     fn outbox(&mut self) -> &mut Outbox {

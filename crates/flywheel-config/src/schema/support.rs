@@ -134,6 +134,10 @@ const MARKS: &[(&str, Support)] = &[
     ("websocket.handler_prefix", Supported),
     ("websocket.write_timeout", Supported),
     ("websocket.message_size_limit", Supported),
+    ("websocket.compression", Supported),
+    ("websocket.compression_min_size", Supported),
+    ("websocket.compression_level", Supported),
+    ("websocket.decompressed_message_size_limit", Supported),
     ("websocket.read_buffer_size", Ignored),
     ("websocket.write_buffer_size", Ignored),
     ("websocket.use_write_buffer_pool", Ignored),
@@ -227,7 +231,8 @@ pub(super) mod tests {
     fn the_longest_marker_decides_and_without_one_a_key_is_not_supported_yet() {
         assert_eq!(Support::of("websocket.handler_prefix"), Supported);
         assert_eq!(Support::of("websocket.read_buffer_size"), Ignored);
-        assert_eq!(Support::of("websocket.compression"), Support::NotYet);
+        assert_eq!(Support::of("websocket.compression"), Supported);
+        assert_eq!(Support::of("websocket.compression_prepared_message_cache_size"), Support::NotYet);
         assert_eq!(Support::of("channel.namespaces"), Supported);
         assert_eq!(Support::of("channel.namespaces[].presence"), Supported);
         assert_eq!(Support::of("channel.namespaces[].map.mode"), Support::NotYet);

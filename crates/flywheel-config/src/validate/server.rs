@@ -21,6 +21,13 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
         let reason = "WebTransport needs HTTP/3; set http_server.http3.enabled";
         check.refuse(&tree.section("webtransport"), "enabled", reason);
     }
+    for section in ["websocket", "uni_websocket"] {
+        let section = tree.section(section);
+        let level = section.int("compression_level");
+        if section.is("compression") && !(1..=9).contains(&level) {
+            check.refuse(&section, "compression_level", format!("{level} is no level; write 1 to 9"));
+        }
+    }
     prefixes(check, tree);
 }
 

@@ -309,6 +309,10 @@ fn consumers_have_what_their_type_needs_when_they_run() {
 
 #[test]
 fn listeners_and_paths_can_exist() {
+    refused(
+        "websocket: {compression: true, compression_level: 10}",
+        "websocket.compression_level: 10 is no level; write 1 to 9",
+    );
     refused("http_server: {port: 70000}", "http_server.port: 70000 is no port; write 1 to 65535");
     refused(
         "http_server: {internal_port: http}",

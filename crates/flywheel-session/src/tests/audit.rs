@@ -41,6 +41,7 @@ impl Audit {
             Effect::Send(_)
             | Effect::TransportPing
             | Effect::Ask(..)
+            | Effect::Heal(_)
             | Effect::Tell(Tell::AddPresence(..) | Tell::RemovePresence(..)) => {}
             Effect::Close(_) => self.closed = true,
             Effect::Register(_) => {

@@ -321,8 +321,10 @@ fn publications_and_joins_wait_for_the_connect_reply() {
     ]);
 }
 
-#[test]
-fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_and_joins_nobody() {
+const BOTH_HALLS: &str = r#"{"id":1,"connect":{"client":"c1","version":"v","subs":{"hall:a":{"recoverable":true,"epoch":"e","positioned":true},"hall:b":{"recoverable":true,"epoch":"e","positioned":true}},"ping":25,"pong":true}}"#;
+
+/// A server-side subscription to `hall:a` whose first of two publications is lost before the connect reply.
+fn with_a_gap_before_the_reply() -> World {
     let mut world = world_with_token(with_channels(&["hall:a", "hall:b"]));
     world.slow("subscribe");
     world.mail_waits = true;
@@ -341,16 +343,30 @@ fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_and_joins_nobod
         "attach hall:b",
         "ask subscribe",
     ]);
+    world
+}
+
+#[test]
+fn a_gap_in_what_waits_for_the_connect_reply_is_healed_after_it() {
+    let mut world = with_a_gap_before_the_reply();
     world.answer("subscribe");
     world.does(&[
-        r#"{"id":1,"connect":{"client":"c1","version":"v","subs":{"hall:a":{"recoverable":true,"epoch":"e","positioned":true},"hall:b":{"recoverable":true,"epoch":"e","positioned":true}},"ping":25,"pong":true}}"#,
-        "close 3010 insufficient state",
-        "released 42",
-        "detach hall:a",
-        "remove presence hall:a",
-        "detach hall:b",
-        "remove presence hall:b",
+        BOTH_HALLS,
+        "heal hall:a",
+        "join hall:a",
+        "join hall:b",
+        r#"{"push":{"channel":"hall:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
+        r#"{"push":{"channel":"hall:a","pub":{"data":2,"offset":2}}}"#,
     ]);
+}
+
+#[test]
+fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_when_history_has_lost_it() {
+    let mut world = with_a_gap_before_the_reply();
+    world.engine.stream("hall:a").lost = 1;
+    world.answer("subscribe");
+    world.sees(&[BOTH_HALLS, "close 3010 insufficient state"]);
+    world.audit.over();
 }
 
 #[test]

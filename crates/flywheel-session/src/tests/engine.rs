@@ -30,7 +30,7 @@ impl Model {
         StreamPosition { offset: self.all.len() as u64, epoch: self.epoch.clone() }
     }
 
-    fn read(&self, query: &HistoryQuery) -> Result<History, Failure> {
+    pub(super) fn read(&self, query: &HistoryQuery) -> Result<History, Failure> {
         if query.since.as_ref().is_some_and(|since| !since.epoch.is_unknown() && since.epoch != self.epoch) {
             return Err(ErrorCode::UNRECOVERABLE_POSITION.into());
         }

@@ -15,14 +15,22 @@ export function codec(encoding) {
   };
 }
 
+/** A kind of WebSocket that offers compression or does not; `opened` gets what was negotiated. */
+export const socketKind = (perMessageDeflate, opened = () => {}) => class extends WebSocket {
+  constructor(address, protocols) {
+    super(address, protocols, { perMessageDeflate });
+    this.on("open", () => opened(this.extensions));
+  }
+};
+
 /** A client, not yet connected. `more` are options of the SDK that this one needs. */
-export function newClient({ transport = "websocket", encoding, address = options.address, ...more }) {
+export function newClient({ transport = "websocket", encoding, deflate = false, address = options.address, ...more }) {
   const Client = encoding === "protobuf" ? ProtobufClient : JsonClient;
   const endpoint = transport === "websocket"
     ? `ws://${address}/connection/websocket`
     : [{ transport, endpoint: `http://${address}/connection/${transport}` }];
   return new Client(endpoint, {
-    websocket: WebSocket,
+    websocket: socketKind(deflate),
     eventsource: EventSource,
     emulationEndpoint: `http://${address}/emulation`,
     token: options.token,

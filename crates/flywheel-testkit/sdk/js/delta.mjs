@@ -1,8 +1,10 @@
 // The published JavaScript SDK with delta compression, through reconnects.
 //
-//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf
+//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf deflate=true|false
+//
+// With deflate=true the client with delta negotiates compression, and the one without does not.
 
-import { codec, newClient } from "./clients.mjs";
+import { codec, newClient, socketKind } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
 import { numbered } from "./documents.mjs";
 
@@ -10,9 +12,13 @@ const PUBLICATIONS = 600;
 const CHANNEL = "delta:prices";
 const { decode } = codec(options.encoding);
 
+/** What was negotiated for each connection of the two clients. */
+const sockets = { deflate: [], plain: [] };
+
 /** A client with one subscription; `seen` holds what it was given, in order. */
-async function subscriber(parameters) {
-  const client = newClient({ encoding: options.encoding, minReconnectDelay: 10, maxReconnectDelay: 50 });
+async function subscriber(name, parameters) {
+  const websocket = socketKind(name === "deflate", (extensions) => sockets[name].push(extensions));
+  const client = newClient({ encoding: options.encoding, websocket, minReconnectDelay: 10, maxReconnectDelay: 50 });
   const failed = defer();
   const subscription = client.newSubscription(CHANNEL, parameters);
   const subscribed = defer();
@@ -55,8 +61,8 @@ async function lose(watch) {
 }
 
 await report(async () => {
-  const delta = await subscriber({ delta: "fossil" });
-  const plain = await subscriber({});
+  const delta = await subscriber("deflate", { delta: "fossil" });
+  const plain = await subscriber("plain", {});
   const expected = [];
   const publish = async (n, more) => {
     const data = numbered(n);
@@ -65,14 +71,17 @@ await report(async () => {
   };
   check("subscribed", true);
 
+  let again;
   for (let n = 0; n < PUBLICATIONS; n += 1) {
     // Some lose the connection while publications go on, some between them, and some miss nothing.
     if (n % 50 === 25) {
-      const again = lose(delta);
+      again = lose(delta);
       if (n % 100 === 25) await within(10, "connecting again", again);
     }
     await publish(n);
   }
+  // What comes next is not in the stream: whoever is away would miss it.
+  await within(10, "connecting for the last time", again);
   await delta.until(expected.length);
   await plain.until(expected.length);
   const same = (watch) => JSON.stringify(watch.seen) === JSON.stringify(expected);
@@ -96,5 +105,8 @@ await report(async () => {
   await plain.until(expected.length);
   check("exceptions-with-delta", same(delta));
   check("exceptions-without", same(plain));
+  const agreed = options.deflate === "true" ? "permessage-deflate" : "";
+  const all = (name, wanted) => sockets[name].length > 0 && sockets[name].every((extension) => extension === wanted);
+  check("compression-as-agreed", all("deflate", agreed) && all("plain", ""));
   check("no-failure", delta.failure === null && plain.failure === null);
 });

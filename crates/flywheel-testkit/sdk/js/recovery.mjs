@@ -22,7 +22,7 @@ Math.random = () => below(1 << 30) / (1 << 30);
 const kinds = options.clients.split(",").map((text) => {
   const [kind, address] = text.split("@");
   const [transport, encoding, ...flags] = kind.split("/");
-  return { transport, encoding, delta: flags.includes("delta"), address };
+  return { transport, encoding, delta: flags.includes("delta"), deflate: flags.includes("deflate"), address };
 });
 
 /** How many messages each channel has. */

@@ -49,8 +49,9 @@ export class Watch {
   /** `kind` names transport and encoding; `channels` are subscribed to by the token instead of the client if `isServerSide`. */
   constructor(kind, channels, isServerSide = false) {
     this.kind = kind;
-    this.name = `${kind.transport} ${kind.encoding}${kind.delta ? " delta" : ""}`;
-    this.client = newClient({ ...kind, minReconnectDelay: 1, maxReconnectDelay: 10, timeout: 10_000 });
+    this.name = `${kind.transport} ${kind.encoding}${kind.delta ? " delta" : ""}${kind.deflate ? " deflate" : ""}`;
+    const { transport, encoding, deflate, address } = kind;
+    this.client = newClient({ transport, encoding, deflate, address, minReconnectDelay: 1, maxReconnectDelay: 10, timeout: 10_000 });
     this.#failed.promise.catch(() => {});
     const { decode } = codec(kind.encoding);
     const noticeGap = (context) => GAPS.includes(context.code) && this.#fail(`the server missed something: ${JSON.stringify(context)}`);

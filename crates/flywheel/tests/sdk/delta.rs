@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use flywheel_testkit::{Sdk, Server, add_namespace, fixture};
+use flywheel_testkit::{Sdk, Server, add_namespace, fixture, set};
 use serde_json::json;
 
 use crate::arguments;
 
-const CHECKS: [&str; 8] = [
+const CHECKS: [&str; 9] = [
     "subscribed",
     "every-payload-with-delta",
     "every-payload-without",
@@ -15,10 +15,11 @@ const CHECKS: [&str; 8] = [
     "mostly-patches",
     "exceptions-with-delta",
     "exceptions-without",
+    "compression-as-agreed",
     "no-failure",
 ];
 
-fn check(encoding: &str) {
+fn check(encoding: &str, deflate: bool) {
     let mut config = fixture();
     add_namespace(
         &mut config,
@@ -31,19 +32,31 @@ fn check(encoding: &str) {
             "allow_subscribe_for_client": true,
         }),
     );
-    config["client"]["recovery_max_publication_limit"] = json!(100);
+    set(&mut config, "client.recovery_max_publication_limit", json!(100));
+    set(&mut config, "websocket.compression", json!(deflate));
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let mut arguments = arguments(&server, "");
     arguments.push(format!("encoding={encoding}"));
+    arguments.push(format!("deflate={deflate}"));
     Sdk::javascript().run("delta.mjs", &arguments, Duration::from_mins(2)).assert_all(&CHECKS);
 }
 
 #[test]
 fn the_javascript_sdk_gets_every_payload_with_delta_in_json() {
-    check("json");
+    check("json", false);
 }
 
 #[test]
 fn the_javascript_sdk_gets_every_payload_with_delta_in_protobuf() {
-    check("protobuf");
+    check("protobuf", false);
+}
+
+#[test]
+fn a_compressed_connection_gets_every_payload_with_delta_in_json() {
+    check("json", true);
+}
+
+#[test]
+fn a_compressed_connection_gets_every_payload_with_delta_in_protobuf() {
+    check("protobuf", true);
 }

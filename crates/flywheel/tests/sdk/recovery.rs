@@ -25,7 +25,7 @@ struct Run<'a> {
     /// How often each client must have come back.
     reconnects: usize,
     channels: &'a [&'a str],
-    /// What each client is: transport, encoding, and `delta` if it wants that.
+    /// What each client is: transport, encoding, then `delta` and `deflate` if it wants them.
     clients: &'a [&'a str],
 }
 
@@ -77,6 +77,7 @@ fn config() -> serde_json::Value {
         );
     }
     set(&mut config, "client.recovery_max_publication_limit", json!(10_000));
+    set(&mut config, "websocket.compression", json!(true));
     set(&mut config, "client.channel_limit", json!(10));
     config
 }
@@ -123,6 +124,12 @@ fn python(scenario: &str, reconnects: usize, channels: &[&str], clients: &[&str]
 #[test]
 fn javascript_clients_get_every_message_once_over_websocket() {
     javascript("recovered", 100, &["long:prices"], &WEBSOCKET, &RECOVERED);
+}
+
+#[test]
+fn javascript_clients_get_every_message_once_over_compressed_websocket() {
+    let clients = ["websocket/json/deflate", "websocket/json/delta/deflate", "websocket/protobuf/deflate"];
+    javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
 }
 
 #[test]
