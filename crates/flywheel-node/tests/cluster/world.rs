@@ -114,7 +114,7 @@ impl Dependencies for Database {
         let down = self.down.load(Ordering::SeqCst);
         let reason = if down { "connection refused" } else { "" };
         // As long as it has been so, if it is down.
-        let for_ = if down { Duration::from_secs(60) } else { Duration::ZERO };
+        let for_ = if down { Duration::from_mins(1) } else { Duration::ZERO };
         vec![Dependency { name: "database".to_owned(), ok: !down, reason: reason.to_owned(), for_ }]
     }
 }
