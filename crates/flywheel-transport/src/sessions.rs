@@ -1,4 +1,5 @@
 mod healing;
+mod presence;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
-use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
+use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
 use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
@@ -55,6 +56,8 @@ pub struct Sessions {
     pending: VecDeque<Pending>,
     scratch: Vec<Effect>,
     events: Vec<ChannelEvent>,
+    /// Presence entries to refresh, of as many clients as may be in one call.
+    refreshes: Vec<(Channel, Box<ClientInfo>)>,
     stopping: Option<Stopping>,
 }
 
@@ -85,6 +88,7 @@ impl Sessions {
             pending: VecDeque::new(),
             scratch: Vec::new(),
             events: Vec::new(),
+            refreshes: Vec::new(),
             stopping: None,
             parts,
         }
@@ -137,7 +141,7 @@ impl Sessions {
                     }
                 }
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
-                Effect::Tell(tell) => self.parts.node.tell(tell),
+                Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
         }
@@ -499,6 +503,7 @@ impl Application for Sessions {
         self.receive(io);
         self.carry_out(io);
         self.heal(io);
+        self.refresh_presence();
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
