@@ -113,6 +113,12 @@ pub trait Presence: Send + Sync + 'static {
     /// Adds a client, or puts off the time at which its entry expires.
     fn add(&self, channel: &Channel, info: ClientInfo) -> Answer<Result<(), EngineError>>;
 
+    /// Puts off the expiry of many entries in one call; one that is missing is added. An error means that some were not.
+    fn refresh(&self, entries: &[(Channel, Box<ClientInfo>)]) -> Answer<Result<(), EngineError>> {
+        let added = entries.iter().map(|(channel, info)| self.add(channel, (**info).clone()));
+        added.fold(Answer::Now(Ok(())), |all, one| all.then(move |all| one.map(move |one| all.and(one))))
+    }
+
     /// Removes a client.
     fn remove(&self, channel: &Channel, client: &str) -> Answer<Result<(), EngineError>>;
 

@@ -11,9 +11,9 @@ use flywheel_session::{Ask, Failure, Outcome, SubscribePlan, Tell};
 use flywheel_stream::{History, HistoryQuery, Retention};
 
 use crate::node::DEADLINE;
-use crate::order::{Entry, Pass};
+use crate::order::Entry;
 use crate::verdict::for_client;
-use crate::{Node, Undo};
+use crate::{Node, Undo, Whom};
 
 /// How long a call may wait for those before it about the same client and channel.
 const TURN_DEADLINE: std::time::Duration = DEADLINE.saturating_mul(2);
@@ -66,7 +66,7 @@ impl Node {
 
     /// Does what a session tells; nobody waits for it. What concerns one client in one channel is done in the order in
     /// which it is told.
-    pub fn tell(&self, tell: Tell) {
+    pub fn tell(self: &Arc<Self>, tell: Tell) {
         let (broker, presence) = (Arc::clone(&self.parts.broker), Arc::clone(&self.parts.presence));
         match tell {
             Tell::Join(channel, info) => {
@@ -82,6 +82,8 @@ impl Node {
                 let (about, client) = (channel.clone(), info.client.clone());
                 self.in_order("presence", &about, &client, move || presence.add(&channel, *info));
             }
+            Tell::RefreshPresence(entries) => self.refresh_presence(entries),
+            Tell::SoleConnection(channel, info) => self.disconnect_others(channel, *info),
             Tell::RemovePresence(channel, client) => {
                 self.parts.metrics.node.action(Action::RemovePresence);
                 let (about, whose) = (channel.clone(), client.clone());
@@ -91,9 +93,49 @@ impl Node {
         }
     }
 
+    /// Puts off the expiry of presence entries, of one client or of many, in one call. Those about which another call is
+    /// being made are left out: it adds them, or removes them.
+    pub fn refresh_presence(&self, mut entries: Vec<(Channel, Box<ClientInfo>)>) {
+        let mut passes = Vec::with_capacity(entries.len());
+        entries.retain(|(channel, info)| {
+            let pass = self.order.try_enter(channel, &info.client);
+            let free = pass.is_some();
+            passes.extend(pass);
+            free
+        });
+        for _ in &entries {
+            self.parts.metrics.node.action(Action::AddPresence);
+        }
+        if !entries.is_empty() {
+            let answer = self.parts.presence.refresh(&entries);
+            self.drive("presence", keeping(passes, answer));
+        }
+    }
+
+    /// Ends the other connections of a user, if the presence of the personal channel shows any.
+    fn disconnect_others(self: &Arc<Self>, channel: Channel, info: ClientInfo) {
+        let node = Arc::clone(self);
+        let stats = self.parts.presence.stats(&channel);
+        self.parts.tasks.spawn(async move {
+            match tokio::time::timeout(DEADLINE, stats.wait()).await {
+                Ok(Ok(stats)) if stats.clients < 2 => return,
+                Ok(Ok(_)) => {}
+                other => {
+                    tracing::warn!(?other, %channel, "a user's older connections stay: presence could not be read");
+                    return;
+                }
+            }
+            let whom = Whom { user: info.user.as_str().to_owned(), ..Whom::default() };
+            let kept = [info.client];
+            if node.disconnect_clients(&whom, Disconnect::CONNECTION_LIMIT, &kept).await.is_err() {
+                tracing::warn!(%channel, "older connections of a user may not have been ended");
+            }
+        });
+    }
+
     /// An answer came for a client or subscription that is gone: what it says was done is done for nobody. Harmless when
     /// it was undone already, or never done.
-    pub fn undo(&self, undo: Undo, outcome: &Outcome) {
+    pub fn undo(self: &Arc<Self>, undo: Undo, outcome: &Outcome) {
         match undo {
             Undo::Admitted(user) => {
                 if matches!(outcome, Outcome::Admitted(Ok(()))) {
@@ -260,8 +302,8 @@ impl Node {
     }
 }
 
-/// An answer during which a pass is kept.
-fn keeping<T: Send + 'static>(pass: Pass, answer: Answer<T>) -> Answer<T> {
+/// An answer during which passes are kept.
+fn keeping<P: Send + 'static, T: Send + 'static>(pass: P, answer: Answer<T>) -> Answer<T> {
     match answer {
         Answer::Now(value) => Answer::Now(value),
         Answer::Later(future) => Answer::later(async move {

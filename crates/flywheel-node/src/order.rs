@@ -65,6 +65,17 @@ impl Order {
         Entry::Wait(receiver)
     }
 
+    /// The pass if nobody has it.
+    pub(crate) fn try_enter(&self, channel: &Channel, client: &str) -> Option<Pass> {
+        let key: Key = (channel.clone(), Arc::from(client));
+        let mut lines = self.0.lock();
+        if lines.waiting.contains_key(&key) {
+            return None;
+        }
+        lines.waiting.insert(key.clone(), VecDeque::new());
+        Some(Pass { order: self.clone(), key: Some(key) })
+    }
+
     fn hand_on(&self, key: Key) {
         let next = {
             let mut lines = self.0.lock();

@@ -1,4 +1,5 @@
 mod healing;
+mod presence;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
-use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
+use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
 use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
@@ -58,6 +59,8 @@ pub struct Sessions {
     events: Vec<ChannelEvent>,
     /// Clients that are being sent elsewhere.
     departure: Option<Departure>,
+    /// Presence entries to refresh, of as many clients as may be in one call.
+    refreshes: Vec<(Channel, Box<ClientInfo>)>,
     stopping: Option<Stopping>,
 }
 
@@ -89,6 +92,7 @@ impl Sessions {
             scratch: Vec::new(),
             events: Vec::new(),
             departure: None,
+            refreshes: Vec::new(),
             stopping: None,
             parts,
         }
@@ -141,7 +145,7 @@ impl Sessions {
                     }
                 }
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
-                Effect::Tell(tell) => self.parts.node.tell(tell),
+                Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
         }
@@ -521,6 +525,7 @@ impl Application for Sessions {
         self.receive(io);
         self.carry_out(io);
         self.heal(io);
+        self.refresh_presence();
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
