@@ -14,3 +14,4 @@ pub mod placement;
 pub mod resp;
 mod scripts;
 pub mod subscriber;
+pub mod topology;
