@@ -8,9 +8,9 @@ use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
 use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
-use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
+use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
-use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
 use flywheel_runtime::Random;
 use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
 use flywheel_websocket::{MessageKind, Request};
@@ -211,6 +211,7 @@ impl Sessions {
             return;
         };
         let publishes = matches!(ask, Ask::Publish { .. });
+        let (refused, undo) = (Outcome::failed(&ask, ErrorCode::TOO_MANY_REQUESTS.into()), Undo::of(&ask));
         match self.parts.node.ask(ask) {
             Answer::Now(outcome) => {
                 if publishes && self.pending.is_empty() {
@@ -221,11 +222,17 @@ impl Sessions {
                 self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
             }
             Answer::Later(future) => {
-                let post = Arc::clone(&self.parts.post);
-                self.parts.node.tasks().spawn(async move {
-                    let outcome = future.await;
-                    post.send(Mail::Outcome(key, context, outcome));
-                });
+                if let Some(place) = self.parts.post.reserve() {
+                    self.parts.node.tasks().spawn(async move {
+                        let outcome = future.await;
+                        place.send(Mail::Outcome(key, context, outcome, undo));
+                    });
+                } else {
+                    tracing::warn!("a question was refused: too many wait for an answer");
+                    self.with_session(io, slot, |session, turn| {
+                        session.handle_outcome(turn, context, refused);
+                    });
+                }
             }
         }
     }
@@ -268,7 +275,9 @@ impl Sessions {
         self.parts.post.mail.release(mail.len());
         for item in mail {
             match item {
-                Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
+                Mail::Outcome(key, context, outcome, undo) => {
+                    self.late_outcome(io, key, context, outcome, undo);
+                }
                 Mail::Operation(operation, answer) => {
                     self.operate(io, &operation);
                     answer.send(()).unwrap_or_default();
@@ -283,9 +292,9 @@ impl Sessions {
                     let keys = hub.slots().into_iter().filter_map(|slot| Some(hub.get(slot)?.key));
                     self.departure = Some(Departure::new(io.now().at, disconnect, spread, keys));
                 }
+                Mail::Stay => self.departure = None,
                 Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
                 Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
-                Mail::Stay => self.departure = None,
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
@@ -302,11 +311,24 @@ impl Sessions {
         }
     }
 
-    fn late_outcome(&mut self, io: &mut Io, key: ClientKey, context: Context, outcome: Outcome) {
+    fn late_outcome(
+        &mut self,
+        io: &mut Io,
+        key: ClientKey,
+        context: Context,
+        outcome: Outcome,
+        undo: Option<Undo>,
+    ) {
         if self.hub.is_current(key) {
             self.with_session(io, key.slot, |session, turn| session.handle_outcome(turn, context, outcome));
             self.carry_out(io);
             self.rest(io, key.slot);
+            if let Some(Undo::Subscribed(channel, _)) = undo {
+                // The session may have ended while the broker subscribed.
+                self.parts.node.unsubscribe_unless_routed(&channel);
+            }
+        } else if let Some(undo) = undo {
+            self.parts.node.undo(undo, &outcome);
         }
     }
 
