@@ -32,9 +32,10 @@ mod validate;
 mod view;
 
 pub use config::{
-    Client, Config, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log, LogLevel, Node,
-    PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform, TokenConfig,
-    WebSocket, WebSocketCompression,
+    Carrier, Client, Config, Endpoint, Engine, EngineType, ErrorMode, HostPort, HttpApi, HttpServer, Log,
+    LogLevel, Node, PersonalChannel, Proxies, Proxy, Readiness, RedisAddress, RedisPresence, RedisSentinels,
+    RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown, StatusMeaning,
+    StatusTransform, TokenConfig, WebSocket, WebSocketCompression,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

@@ -1,6 +1,6 @@
 //! permessage-deflate between the real server and clients made by hand.
 
-#![expect(clippy::unwrap_used, reason = "helpers fail the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers fail the test")]
 
 use std::time::Duration;
 
