@@ -17,7 +17,7 @@ pub(crate) fn ready(ready: bool, report: &HealthReport, stuck: Vec<String>, now:
         reason: entry.reason.clone(),
         since_seconds: now.since(entry.since).as_secs(),
     });
-    text(&Ready { ready, stuck, dependencies: dependencies.collect() })
+    text(&Readiness { ready, stuck, dependencies: dependencies.collect() })
 }
 
 fn text<M: Members>(message: &M) -> Vec<u8> {
@@ -33,7 +33,7 @@ struct Live {
 }
 
 #[derive(Debug, Default)]
-struct Ready {
+struct Readiness {
     ready: bool,
     stuck: Vec<String>,
     dependencies: Vec<Dependency>,
@@ -48,7 +48,7 @@ struct Dependency {
 }
 
 json::members!(Live { live "always", stuck });
-json::members!(Ready { ready "always", stuck, dependencies "always" });
+json::members!(Readiness { ready "always", stuck, dependencies "always" });
 json::members!(Dependency { name "always", ok "always", reason, since_seconds "always" });
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use prost::Message;
 
 use crate::Node;
 use crate::asks::retention;
-use crate::cluster::{CHANNELS, translate};
+use crate::cluster::{CHANNELS, Numbers, translate};
 use crate::post::{Mail, Operation};
 use crate::verdict::for_api;
 
@@ -127,8 +127,8 @@ pub struct Info {
     pub subscriptions: usize,
     /// Time since the start.
     pub uptime: Duration,
-    /// Numbers of the last window, and its length in seconds; `None` before the first one has ended.
-    pub metrics: Option<(f64, BTreeMap<String, f64>)>,
+    /// Numbers of the last window; `None` before the first one has ended.
+    pub metrics: Option<Numbers>,
 }
 
 /// How long a publisher waits for shards that are far behind.

@@ -15,3 +15,4 @@ pub mod placement;
 pub mod resp;
 mod scripts;
 pub mod subscriber;
+pub mod topology;

@@ -1,12 +1,18 @@
 //! Looks at everything that a server with this configuration stands on, and says what to change.
 
+mod redis;
 mod report;
+mod surroundings;
 
-use flywheel_config::{Config, ConfigError, Loaded};
+use std::sync::Arc;
+
+use flywheel_config::{Config, ConfigError, Loaded, RedisSettings};
+use flywheel_runtime::{Clock, Random, Tasks};
 
 use crate::{ConfigSource, LoadFailure, assemble};
 
 pub use report::{Finding, Level, Report};
+use surroundings::Surroundings;
 
 const CONFIGURATION: &str = "configuration";
 
@@ -63,8 +69,26 @@ fn unusable(failure: LoadFailure, report: &mut Report) {
 }
 
 fn services(config: &Config, report: &mut Report) {
-    if config.engine.redis().is_empty() {
+    let redis = config.engine.redis();
+    if !redis.is_empty()
+        && let Err(error) = examined(&redis, report)
+    {
+        report.findings.push(Finding::broken("engine.type", "engine", format!("{error:#}"), ""));
+    }
+    if redis.is_empty() {
         let text = "memory: one node, which needs no other service";
         report.findings.push(Finding::fine("engine.type", "engine", text));
     }
+}
+
+/// A runtime of its own, which ends with the examination.
+fn examined(all: &[&Arc<RedisSettings>], report: &mut Report) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let tasks = Tasks::new(runtime.handle().clone());
+    let surroundings = Surroundings { clock: Clock::system(), random: Arc::new(Random::system()), tasks };
+    for settings in all {
+        runtime.block_on(redis::examine(settings, &surroundings, &mut report.findings));
+    }
+    runtime.shutdown_background();
+    Ok(())
 }

@@ -1,4 +1,5 @@
 //! Liveness, readiness, draining.
+#![expect(clippy::unwrap_used, reason = "test support fails the test by panicking")]
 
 use std::time::Duration;
 

@@ -41,6 +41,15 @@ pub struct Control {
     pub timing: Timing,
 }
 
+/// Numbers of a window of time, by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Numbers {
+    /// Length of the window in seconds.
+    pub interval: f64,
+    /// Counts of the window and gauges at its end.
+    pub items: BTreeMap<String, f64>,
+}
+
 /// Answers a question of another node: bytes, or a code other than 0.
 pub type SurveyHandler = Arc<dyn Fn(Bytes) -> Answer<Result<Bytes, u32>> + Send + Sync>;
 /// Takes a message of another node, given that node's UID. Must return at once.
@@ -58,7 +67,7 @@ pub(crate) struct Cluster {
     questions: RwLock<BTreeMap<String, SurveyHandler>>,
     notifications: RwLock<BTreeMap<String, NotificationHandler>>,
     /// Numbers of the last window, once there is one.
-    window: Mutex<(Window, Option<(f64, BTreeMap<String, f64>)>)>,
+    window: Mutex<(Window, Option<Numbers>)>,
 }
 
 impl Cluster {
@@ -92,7 +101,7 @@ impl Cluster {
         self.view.lock().peers().map(|(_, info)| info.clone()).collect()
     }
 
-    pub(crate) fn metrics(&self) -> Option<(f64, BTreeMap<String, f64>)> {
+    pub(crate) fn metrics(&self) -> Option<Numbers> {
         self.window.lock().1.clone()
     }
 }

@@ -8,6 +8,7 @@ use flywheel_engine::Recipient;
 use flywheel_metrics::Ignored;
 use flywheel_protocol::control::{Body, Shutdown};
 
+use super::Numbers;
 use crate::Node;
 
 /// Pings are looked after this many times per interval.
@@ -54,7 +55,7 @@ impl Node {
                 };
                 let mut window = node.cluster.window.lock();
                 let items = window.0.turn(&node.parts.metrics);
-                window.1 = Some((every.as_secs_f64(), items));
+                window.1 = Some(Numbers { interval: every.as_secs_f64(), items });
             }
         });
     }
@@ -107,7 +108,7 @@ async fn ping_for_ever(node: Weak<Node>, every: Duration) {
         let sent = node.tell_nodes(Recipient::All, node.ping(with_metrics)).await;
         match &sent {
             Ok(()) => {
-                node.cluster.view.lock().handle_sent(node.clock().now().at);
+                node.cluster.view.lock().handle_sent(now);
                 told = metrics;
                 if !std::mem::replace(&mut sends, true) {
                     tracing::info!("other nodes can be told again that this one is there");

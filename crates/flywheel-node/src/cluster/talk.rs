@@ -121,9 +121,10 @@ impl Node {
 
     pub(super) fn notified(&self, from: &str, op: &str, data: Bytes) {
         let handler = self.cluster.notifications.read().get(op).cloned();
-        match handler {
-            Some(handler) => handler(from, data),
-            None => tracing::debug!(from, op, "a notification that nobody waits for"),
+        if let Some(handler) = handler {
+            handler(from, data);
+        } else {
+            tracing::debug!(from, op, "a notification that nobody waits for");
         }
     }
 }

@@ -9,6 +9,7 @@ use flywheel_protocol::Disconnect;
 use flywheel_protocol::control::{self, Body};
 use flywheel_session::ServerSubscribe;
 
+use super::Numbers;
 use crate::post::Operation;
 use crate::{Info, Whom};
 
@@ -166,7 +167,7 @@ pub(super) fn info(node: control::Node) -> Info {
         channels: count(node.num_channels),
         subscriptions: count(node.num_subs),
         uptime: std::time::Duration::from_secs(node.uptime.into()),
-        metrics: node.metrics.map(|metrics| (metrics.interval, metrics.items)),
+        metrics: node.metrics.map(|control::Metrics { interval, items }| Numbers { interval, items }),
     }
 }
 
@@ -181,7 +182,7 @@ pub(super) fn node(info: Info, view: control::View) -> control::Node {
         num_users: count(info.users),
         num_channels: count(info.channels),
         uptime: u32::try_from(info.uptime.as_secs()).unwrap_or(u32::MAX),
-        metrics: info.metrics.map(|(interval, items)| control::Metrics { interval, items }),
+        metrics: info.metrics.map(|Numbers { interval, items }| control::Metrics { interval, items }),
         data: Bytes::new(),
         num_subs: count(info.subscriptions),
         view: Some(view),

@@ -12,7 +12,7 @@ impl Node {
     /// What there is to be said about readiness, but for a drain. `lag` is time in which nobody of this process ran.
     pub(super) fn findings(&self, now: Timestamp, lag: Duration) -> Vec<Finding> {
         let mut findings = vec![self.threads(now, lag)];
-        findings.extend(self.cluster.soundness(now).map(|soundness| cluster(soundness, now)));
+        findings.extend(self.cluster.soundness(now).map(|soundness| cluster(&soundness, now)));
         findings.extend(self.parts.dependencies.dependencies().into_iter().map(|dependency| Finding {
             name: dependency.name,
             ok: dependency.ok,
@@ -51,8 +51,8 @@ pub(super) fn words(stuck: &[(String, Duration)]) -> Vec<String> {
     stuck.iter().map(words).collect()
 }
 
-fn cluster(soundness: Soundness, now: Timestamp) -> Finding {
-    let (reason, since) = match soundness {
+fn cluster(soundness: &Soundness, now: Timestamp) -> Finding {
+    let (reason, since) = match *soundness {
         Soundness::Sound => (String::new(), now),
         Soundness::Unsent(since) => ("messages to other nodes cannot be sent".to_owned(), since),
         Soundness::NoEcho(since) => (

@@ -60,10 +60,11 @@ impl std::fmt::Debug for RedisEngine {
 
 impl RedisEngine {
     /// Begins to connect. Calls wait for connections within their deadlines.
-    pub fn start(parts: &EngineParts) -> Self {
-        let numbered = parts.shards.iter().enumerate();
+    pub fn start(mut parts: EngineParts) -> Self {
+        let shards = std::mem::take(&mut parts.shards);
+        let numbered = shards.iter().enumerate();
         let shards =
-            numbered.map(|(number, (router, link))| Place::start(parts, number, router, link)).collect();
+            numbered.map(|(number, (router, link))| Place::start(&parts, number, router, link)).collect();
         Self { shards, turn: AtomicUsize::new(0) }
     }
 

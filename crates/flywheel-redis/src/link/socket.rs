@@ -26,6 +26,21 @@ pub(crate) enum Socket {
     UnixTls(Box<TlsStream<UnixStream>>),
 }
 
+impl Socket {
+    /// Makes closing it a reset: what a frozen server has not read of it yet, it will never read. Without this, commands
+    /// that were given up are carried out when it goes on, by a server that is no primary any more.
+    pub(crate) fn abandon(&self) {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::TcpTls(stream) => stream.get_ref().0,
+            // A socket in the file system leads to a server on this machine, which is not replaced by another one.
+            Self::Unix(_) | Self::UnixTls(_) => return,
+        };
+        // The socket may have an end of its own already.
+        drop(SockRef::from(stream).set_linger(Some(Duration::ZERO)));
+    }
+}
+
 /// Connects and encrypts. Whoever calls sets the deadline.
 ///
 /// `time` is what is to be had for it: where a name has several addresses, each gets its share of it.

@@ -72,6 +72,7 @@ impl Wire {
     pub(super) async fn run(mut self) {
         let reason = poll_fn(|cx| self.poll(cx)).await;
         let left = self.left + self.written as u64;
+        self.socket.abandon();
         self.lane.close_at(reason, left);
     }
 

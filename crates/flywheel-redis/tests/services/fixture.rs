@@ -70,7 +70,7 @@ impl Ground {
     ) -> Node {
         let ear = Arc::new(Ear::default());
         let router = Single::start(endpoint, link.clone(), &self.clock, &self.random, &self.tasks);
-        let engine = RedisEngine::start(&EngineParts {
+        let engine = RedisEngine::start(EngineParts {
             uid: uid.into(),
             shards: vec![(router, link)],
             options,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers fail the test")]
 
+mod redis;
+
 use std::path::Path;
 use std::time::Duration;
 
