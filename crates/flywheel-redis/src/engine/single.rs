@@ -26,6 +26,8 @@ pub struct Single {
     layout: watch::Receiver<Option<Layout>>,
     ear: watch::Receiver<Option<Endpoint>>,
     clock: Clock,
+    /// There is nothing to count.
+    changes: watch::Sender<u64>,
     /// Ends the task when dropped.
     _alive: watch::Sender<()>,
 }
@@ -65,7 +67,14 @@ impl Single {
             tasks: tasks.clone(),
         };
         tasks.spawn_background(keeper.run(gone));
-        Arc::new(Self { up: is_up, layout: layouts, ear: ears, clock: clock.clone(), _alive: alive })
+        Arc::new(Self {
+            up: is_up,
+            layout: layouts,
+            ear: ears,
+            changes: watch::Sender::new(0),
+            clock: clock.clone(),
+            _alive: alive,
+        })
     }
 
     async fn link(&self, deadline: Timestamp) -> Result<Link, CallError> {
@@ -124,9 +133,23 @@ impl Router for Single {
         self.layout.clone()
     }
 
-    fn ear(&self) -> watch::Receiver<Option<Endpoint>> {
+    fn ear(&self, _slot: Option<u16>) -> watch::Receiver<Option<Endpoint>> {
         self.ear.clone()
     }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn owner(&self, _slot: u16) -> Option<Endpoint> {
+        self.ear.borrow().clone()
+    }
+
+    fn writable(&self) -> Vec<(Endpoint, String)> {
+        self.owner(0).map(|endpoint| (endpoint, "0".to_owned())).into_iter().collect()
+    }
+
+    fn look(&self) {}
 
     fn reason(&self) -> String {
         match &*self.up.borrow() {
