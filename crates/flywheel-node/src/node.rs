@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::cluster::Cluster;
 use crate::health::Health;
+use crate::order::Order;
 use crate::users::Users;
 use crate::{Access, Control, HealthSettings, Mail, Routes, ShardPost};
 
@@ -50,6 +51,7 @@ pub struct Node {
     pub(crate) users: Users,
     pub(crate) cluster: Cluster,
     pub(crate) health: Health,
+    pub(crate) order: Order,
     pub(crate) started: flywheel_model::Timestamp,
     /// Guards nothing but the pointer; taken for the time of a clone.
     settings: RwLock<Arc<Settings>>,
@@ -66,7 +68,16 @@ impl Node {
         let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
         let cluster = Cluster::new(&parts.uid, parts.control.clone(), started);
         let health = Health::new(parts.health, started);
-        let node = Self { parts, users: Users::default(), cluster, health, started, settings, access };
+        let node = Self {
+            parts,
+            users: Users::default(),
+            cluster,
+            health,
+            order: Order::default(),
+            started,
+            settings,
+            access,
+        };
         node.count_nodes();
         Arc::new(node)
     }

@@ -3,10 +3,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flywheel_hub::{ClientKey, HealId, Match};
-use flywheel_model::{Channel, ChannelEvent, Payload, Timestamp, UnixSeconds};
+use flywheel_model::{Channel, ChannelEvent, Payload, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
-use flywheel_session::{Context, Outcome, ServerSubscribe, Settings};
+use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
 use flywheel_stream::History;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
@@ -40,8 +40,8 @@ pub struct ShardCounts {
 /// A message to a shard that is no delivery.
 #[derive(Debug)]
 pub enum Mail {
-    /// A session's question was answered.
-    Outcome(ClientKey, Context, Outcome),
+    /// A session's question was answered. If the client is gone, what the answer says was done is to be undone.
+    Outcome(ClientKey, Context, Outcome, Option<Undo>),
     /// The server API wants something done. Answered when it is.
     Operation(Operation, Answering<()>),
     /// Which channels that match have how many subscribers here?
@@ -61,6 +61,50 @@ pub enum Mail {
     /// Stop accepting and close everybody with this code. Answered when all connections are gone; those that are not
     /// after the given time are dropped.
     Shutdown(Disconnect, Duration, Answering<()>),
+}
+
+/// What is left to do when an answer comes for nobody; see [`Node::undo`](crate::Node::undo).
+#[derive(Debug)]
+pub enum Undo {
+    /// The node counts one more connection of this user.
+    Admitted(UserId),
+    /// The broker routes the channel here, and this client may be present in it.
+    Subscribed(Channel, Option<String>),
+}
+
+impl Undo {
+    /// What a question, when it is answered well, leaves to be undone.
+    pub fn of(ask: &Ask) -> Option<Self> {
+        match ask {
+            Ask::Admit(user) => Some(Self::Admitted(user.clone())),
+            Ask::Subscribe(plan) => {
+                let client = plan.presence.as_ref().map(|info| info.client.clone());
+                Some(Self::Subscribed(plan.channel.clone(), client))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A place in a shard's mailbox, kept for an answer, so that it cannot be lost. Given back when it is dropped.
+#[derive(Debug)]
+pub struct Place(Option<Arc<ShardPost>>);
+
+impl Place {
+    /// Puts the answer there.
+    pub fn send(mut self, mail: Mail) {
+        if let Some(post) = self.0.take() {
+            post.mail.push_reserved(mail);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(post) = self.0.take() {
+            post.mail.release(1);
+        }
+    }
 }
 
 /// A shard's two mailboxes, which ring one bell.
@@ -120,6 +164,11 @@ impl ShardPost {
             return Vec::new();
         }
         std::mem::take(&mut *self.gapped.lock()).into_iter().collect()
+    }
+
+    /// A place for an answer that will come; `None` when there is no room for more questions.
+    pub fn reserve(self: &Arc<Self>) -> Option<Place> {
+        self.mail.reserve(1).then(|| Place(Some(Arc::clone(self))))
     }
 
     /// Sends mail. Whoever waits for an answer to mail that had no room sees its channel closed.

@@ -40,9 +40,10 @@ pub(crate) fn settings(config: &Config, version: &str) -> Settings {
         recovery_limit: client.recovery_max_publication_limit,
         insecure: client.insecure,
         include_server_time: client.connect_include_server_time,
-        personal_channel: personal
-            .enabled
-            .then(|| PersonalChannel { namespace: personal.personal_channel_namespace.clone() }),
+        personal_channel: personal.enabled.then(|| PersonalChannel {
+            namespace: personal.personal_channel_namespace.clone(),
+            single_connection: personal.single_connection,
+        }),
         rpc: proxies::rpc(config),
         backend: proxies::settings(config),
         one_by_one: client.concurrency <= 1,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use flywheel_api::{ApiKey, Exposure, HttpServer, Service, Upgrades, Upgrading};
 use flywheel_config::{Changes, Config, Warning};
-use flywheel_engine::{MemoryEngine, MemoryLimits};
+use flywheel_engine::MemoryEngine;
 use flywheel_jwks::{HttpKeySets, Limits, Roots};
 use flywheel_metrics::{Metrics, ReloadOutcome};
 use flywheel_node::{DrainedBy, Node, NodeParts, Routes, ShardPost, Watchdog};
@@ -19,6 +19,7 @@ use flywheel_transport::{
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::engines::{Engines, Surroundings};
 use crate::{ConfigSource, Logging, assemble, process, proxies};
 
 /// A running server.
@@ -87,28 +88,23 @@ impl Server {
         let posts: Vec<_> =
             polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell), clock.now().at)).collect();
         let routes = Routes::new(posts.clone());
-        let limits = MemoryLimits::default();
-        let engine = Arc::new(MemoryEngine::new(
-            routes.clone(),
-            clock.clone(),
-            Random::seeded(random.next_u64()),
-            limits,
-        ));
+        let engines =
+            Engines::start(&config, &Surroundings { routes: &routes, clock: &clock, random: &random });
         let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
         let parts = NodeParts {
             uid,
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),
             version: version.to_owned(),
-            broker: engine.clone(),
-            presence: engine.clone(),
+            broker: engines.broker,
+            presence: engines.presence,
             key_sets: Arc::new(HttpKeySets::new(
                 clock.clone(),
                 tasks.clone(),
                 Limits::default(),
                 Roots::System,
             )),
-            control: None,
-            dependencies: Arc::new(()),
+            control: engines.control,
+            dependencies: engines.dependencies,
             health: assemble::health(&config),
             routes,
             clock: clock.clone(),
@@ -139,7 +135,7 @@ impl Server {
             adoptions.clone(),
         )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
-        spawn_housekeeping(&tasks, &node, &engine);
+        spawn_housekeeping(&tasks, &node, engines.memory);
         let watchdog = Watchdog::start(&node).context("cannot start the watchdog's thread")?;
         node.join_cluster();
         node.measure_windows(config.node.info_metrics_aggregate_interval);
@@ -375,19 +371,19 @@ pub fn log_warnings(warnings: &[Warning]) {
     }
 }
 
-/// Expires what the engine keeps, and keeps the gauges of the node up to date.
-fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, engine: &Arc<MemoryEngine>) {
-    let (node, engine) = (Arc::downgrade(node), Arc::downgrade(engine));
+/// Expires what the memory engine keeps, and keeps the gauges of the node up to date.
+fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, memory: Option<Arc<MemoryEngine>>) {
+    let node = Arc::downgrade(node);
     tasks.spawn_background(async move {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         loop {
             ticks.tick().await;
-            let (Some(node), Some(engine)) = (node.upgrade(), engine.upgrade()) else {
-                return;
-            };
-            engine.sweep();
-            let used = engine.memory_use();
-            node.metrics().own.set_memory_engine(used.bytes, used.streams, used.present);
+            let Some(node) = node.upgrade() else { return };
+            if let Some(memory) = &memory {
+                memory.sweep();
+                let used = memory.memory_use();
+                node.metrics().own.set_memory_engine(used.bytes, used.streams, used.present);
+            }
             let info = node.own_info();
             let gauges = &node.metrics().node;
             gauges.set_clients(info.clients);

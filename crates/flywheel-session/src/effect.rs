@@ -153,8 +153,12 @@ pub enum Tell {
     Join(Channel, Box<ClientInfo>),
     /// Publish a leave event.
     Leave(Channel, Box<ClientInfo>),
-    /// Add or refresh a presence entry.
+    /// Add a presence entry.
     AddPresence(Channel, Box<ClientInfo>),
+    /// Put off the expiry of these presence entries of one client.
+    RefreshPresence(Vec<(Channel, Box<ClientInfo>)>),
+    /// This client is to be its user's only connection among those that are present in the channel, their personal one.
+    SoleConnection(Channel, Box<ClientInfo>),
     /// Remove the presence entry of this client.
     RemovePresence(Channel, String),
     /// The connection of this user, admitted before, is gone.

@@ -1,4 +1,5 @@
 mod healing;
+mod presence;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use std::time::Duration;
 use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
-use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
-use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
+use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
+use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
-use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
 use flywheel_runtime::Random;
 use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
 use flywheel_websocket::{MessageKind, Request};
@@ -58,6 +59,8 @@ pub struct Sessions {
     events: Vec<ChannelEvent>,
     /// Clients that are being sent elsewhere.
     departure: Option<Departure>,
+    /// Presence entries to refresh, of as many clients as may be in one call.
+    refreshes: Vec<(Channel, Box<ClientInfo>)>,
     stopping: Option<Stopping>,
 }
 
@@ -89,6 +92,7 @@ impl Sessions {
             scratch: Vec::new(),
             events: Vec::new(),
             departure: None,
+            refreshes: Vec::new(),
             stopping: None,
             parts,
         }
@@ -141,7 +145,7 @@ impl Sessions {
                     }
                 }
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
-                Effect::Tell(tell) => self.parts.node.tell(tell),
+                Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
         }
@@ -211,6 +215,7 @@ impl Sessions {
             return;
         };
         let publishes = matches!(ask, Ask::Publish { .. });
+        let (refused, undo) = (Outcome::failed(&ask, ErrorCode::TOO_MANY_REQUESTS.into()), Undo::of(&ask));
         match self.parts.node.ask(ask) {
             Answer::Now(outcome) => {
                 if publishes && self.pending.is_empty() {
@@ -221,11 +226,17 @@ impl Sessions {
                 self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
             }
             Answer::Later(future) => {
-                let post = Arc::clone(&self.parts.post);
-                self.parts.node.tasks().spawn(async move {
-                    let outcome = future.await;
-                    post.send(Mail::Outcome(key, context, outcome));
-                });
+                if let Some(place) = self.parts.post.reserve() {
+                    self.parts.node.tasks().spawn(async move {
+                        let outcome = future.await;
+                        place.send(Mail::Outcome(key, context, outcome, undo));
+                    });
+                } else {
+                    tracing::warn!("a question was refused: too many wait for an answer");
+                    self.with_session(io, slot, |session, turn| {
+                        session.handle_outcome(turn, context, refused);
+                    });
+                }
             }
         }
     }
@@ -268,7 +279,9 @@ impl Sessions {
         self.parts.post.mail.release(mail.len());
         for item in mail {
             match item {
-                Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
+                Mail::Outcome(key, context, outcome, undo) => {
+                    self.late_outcome(io, key, context, outcome, undo);
+                }
                 Mail::Operation(operation, answer) => {
                     self.operate(io, &operation);
                     answer.send(()).unwrap_or_default();
@@ -302,11 +315,24 @@ impl Sessions {
         }
     }
 
-    fn late_outcome(&mut self, io: &mut Io, key: ClientKey, context: Context, outcome: Outcome) {
+    fn late_outcome(
+        &mut self,
+        io: &mut Io,
+        key: ClientKey,
+        context: Context,
+        outcome: Outcome,
+        undo: Option<Undo>,
+    ) {
         if self.hub.is_current(key) {
             self.with_session(io, key.slot, |session, turn| session.handle_outcome(turn, context, outcome));
             self.carry_out(io);
             self.rest(io, key.slot);
+            if let Some(Undo::Subscribed(channel, _)) = undo {
+                // The session may have ended while the broker subscribed.
+                self.parts.node.unsubscribe_unless_routed(&channel);
+            }
+        } else if let Some(undo) = undo {
+            self.parts.node.undo(undo, &outcome);
         }
     }
 
@@ -499,6 +525,7 @@ impl Application for Sessions {
         self.receive(io);
         self.carry_out(io);
         self.heal(io);
+        self.refresh_presence();
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();

@@ -129,6 +129,7 @@ const MARKS: &[(&str, Support)] = &[
     ("client.insecure", Supported),
     ("client.subscribe_to_user_personal_channel.enabled", Supported),
     ("client.subscribe_to_user_personal_channel.personal_channel_namespace", Supported),
+    ("client.subscribe_to_user_personal_channel.single_connection", Supported),
     ("channel.history_meta_ttl", Supported),
     ("channel.publication_data_format", Supported),
     ("channel.max_length", Supported),

@@ -42,7 +42,12 @@ impl Audit {
             | Effect::TransportPing
             | Effect::Ask(..)
             | Effect::Heal(_)
-            | Effect::Tell(Tell::AddPresence(..) | Tell::RemovePresence(..)) => {}
+            | Effect::Tell(
+                Tell::AddPresence(..)
+                | Tell::RefreshPresence(_)
+                | Tell::RemovePresence(..)
+                | Tell::SoleConnection(..),
+            ) => {}
             Effect::Close(_) => self.closed = true,
             Effect::Register(_) => {
                 assert!(!std::mem::replace(&mut self.registered, true), "registered twice");

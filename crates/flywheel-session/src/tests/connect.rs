@@ -226,7 +226,8 @@ fn more_channels_than_allowed_with_those_that_the_client_asks_for_close_too() {
 
 #[test]
 fn users_get_their_personal_channel_and_the_anonymous_none() {
-    let personal = |namespace: &str| Some(PersonalChannel { namespace: namespace.into() });
+    let personal =
+        |namespace: &str| Some(PersonalChannel { namespace: namespace.into(), single_connection: false });
     for (namespace, token, channel) in
         [("", "t42", Some("#42")), ("room", "t42", Some("room:#42")), ("", "", None)]
     {
@@ -394,4 +395,19 @@ fn what_is_malformed_before_the_connect_reply_closes_after_it() {
     );
     world.answer("authenticate");
     world.sees(&[CONNECTED, "close 3501 bad request"]);
+}
+
+#[test]
+fn a_user_with_a_single_connection_claims_it_when_the_personal_channel_is_live() {
+    let check = |token: &str, single_connection, expected: bool| {
+        let mut world = World::with(|settings, _| {
+            settings.personal_channel = Some(PersonalChannel { namespace: "room".into(), single_connection });
+        });
+        world.send(&format!(r#"{{"id":1,"connect":{{"token":"{token}"}}}}"#));
+        let claimed = world.lines().iter().any(|line| line == "sole connection room:#42 42");
+        assert_eq!(claimed, expected, "{token} {single_connection}");
+    };
+    check("t42", true, true);
+    check("t42", false, false);
+    check("", true, false);
 }

@@ -165,6 +165,12 @@ impl Engine {
             Tell::AddPresence(channel, info) => {
                 self.present.entry(channel.as_str().to_owned()).or_default().insert(info.client);
             }
+            Tell::RefreshPresence(entries) => {
+                for (channel, info) in entries {
+                    self.present.entry(channel.as_str().to_owned()).or_default().insert(info.client);
+                }
+            }
+            Tell::SoleConnection(..) => {}
             Tell::RemovePresence(channel, client) => {
                 self.present.entry(channel.as_str().to_owned()).or_default().remove(&client);
             }

@@ -187,6 +187,13 @@ impl World {
                     Tell::Join(channel, _) => format!("join {channel}"),
                     Tell::Leave(channel, _) => format!("leave {channel}"),
                     Tell::AddPresence(channel, _) => format!("add presence {channel}"),
+                    Tell::RefreshPresence(entries) => {
+                        let channels: Vec<_> = entries.iter().map(|(channel, _)| channel.as_str()).collect();
+                        format!("refresh presence {}", channels.join(" "))
+                    }
+                    Tell::SoleConnection(channel, info) => {
+                        format!("sole connection {channel} {}", info.user)
+                    }
                     Tell::RemovePresence(channel, _) => format!("remove presence {channel}"),
                     Tell::Released(user) => format!("released {user}"),
                 };
@@ -390,6 +397,10 @@ impl World {
     /// Everything that has come out since the last look, in order.
     pub(super) fn does(&mut self, expected: &[&str]) {
         assert_eq!(std::mem::take(&mut self.lines), expected);
+    }
+
+    pub(super) fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// Forgets what has come out.

@@ -1,7 +1,5 @@
 //! Reads what a channel's subscribers lack, and hands it to them.
 
-use std::sync::Arc;
-
 use flywheel_engine::Answer;
 use flywheel_hub::{HealId, HealRead};
 use flywheel_metrics::{FrameType, Transport};
@@ -32,12 +30,12 @@ impl Sessions {
             };
             match self.parts.node.ask(Ask::History(channel.clone(), query)) {
                 Answer::Now(outcome) => self.healed(io, &channel, heal, history(outcome).as_ref()),
-                Answer::Later(future) => {
-                    let post = Arc::clone(&self.parts.post);
-                    self.parts.node.tasks().spawn(async move {
-                        post.send(Mail::Healed(channel, heal, history(future.await)));
-                    });
-                }
+                Answer::Later(future) => match self.parts.post.reserve() {
+                    Some(place) => self.parts.node.tasks().spawn(async move {
+                        place.send(Mail::Healed(channel, heal, history(future.await)));
+                    }),
+                    None => self.healed(io, &channel, heal, None),
+                },
             }
         }
     }
