@@ -7,6 +7,8 @@
 mod access;
 mod asks;
 mod backends;
+mod cluster;
+mod health;
 mod node;
 mod operations;
 mod order;
@@ -17,6 +19,9 @@ mod verdict;
 
 pub use access::Access;
 pub use backends::Backends;
+pub use cluster::{Control, ControlInbox, NotSent, NotificationHandler, Numbers, SurveyError, SurveyHandler};
+pub use flywheel_membership::{Entry, Report, Scope, Timing};
+pub use health::{DrainedBy, HealthReport, HealthSettings, Watchdog};
 pub use node::{Node, NodeParts};
 pub use operations::{ApiError, BroadcastResult, Info, PublishRequest, Whom};
 pub use post::{Answering, Mail, Operation, Place, ShardCounts, ShardPost, Undo};

@@ -1,11 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flywheel_hub::{ClientKey, HealId, Match};
-use flywheel_model::{Channel, ChannelEvent, Payload, UnixSeconds, UserId};
+use flywheel_model::{Channel, ChannelEvent, Payload, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
-use flywheel_runtime::{Bell, Full, Mailbox};
+use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
 use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
 use flywheel_stream::History;
 use hashbrown::HashSet;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 pub type Answering<T> = oneshot::Sender<T>;
 
 /// What one shard is asked to do with the clients that are meant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Operation {
     /// Subscribe them to a channel.
     Subscribe(Match, Channel, Box<ServerSubscribe>),
@@ -46,14 +46,18 @@ pub enum Mail {
     Operation(Operation, Answering<()>),
     /// Which channels that match have how many subscribers here?
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
-    /// How many are here?
-    Count(Answering<ShardCounts>),
+    /// Answered once all mail before it has been read.
+    Flush(Answering<()>),
     /// The stream that the healing of a channel asked for; `None` when it could not be read.
     Healed(Channel, HealId, Option<History>),
     /// The engine may have lost events of this channel: positions are to be compared with its stream.
     Gap(Channel),
     /// New settings are in force.
     Settings(Arc<Settings>),
+    /// Close everybody with this code, evenly over the given time, and whoever still comes at once.
+    Depart(Disconnect, Duration),
+    /// Those who are still here may stay, and others may come.
+    Stay,
     /// Stop accepting and close everybody with this code. Answered when all connections are gone; those that are not
     /// after the given time are dropped.
     Shutdown(Disconnect, Duration, Answering<()>),
@@ -112,6 +116,10 @@ pub struct ShardPost {
     pub mail: Mailbox<Mail>,
     /// Wakes the shard.
     pub bell: Arc<Bell>,
+    /// Shows whether the shard turns; it beats once per turn, and turns once a second at least.
+    pub pulse: Pulse,
+    clients: AtomicUsize,
+    subscriptions: AtomicUsize,
     dropped: AtomicU64,
     /// Channels of what was dropped. The lock is taken under a stripe of the routes and guards nothing else.
     gapped: Mutex<HashSet<Channel>>,
@@ -125,12 +133,15 @@ const DELIVERIES_BYTES_MAX: usize = 64 << 20;
 const MAIL_MAX: usize = 1 << 20;
 
 impl ShardPost {
-    /// Empty mailboxes that ring `bell`.
-    pub fn new(bell: Arc<Bell>) -> Arc<Self> {
+    /// Empty mailboxes that ring `bell`. `now` is when the shard begins.
+    pub fn new(bell: Arc<Bell>, now: Timestamp) -> Arc<Self> {
         Arc::new(Self {
             deliveries: Mailbox::new(DELIVERIES_BYTES_MAX, Arc::clone(&bell)),
             mail: Mailbox::new(MAIL_MAX, Arc::clone(&bell)),
             bell,
+            pulse: Pulse::new(now),
+            clients: AtomicUsize::new(0),
+            subscriptions: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             gapped: Mutex::default(),
             has_gaps: AtomicBool::new(false),
@@ -164,6 +175,20 @@ impl ShardPost {
     pub fn send(&self, mail: Mail) {
         if let Err(Full(mail)) = self.mail.push(mail, 1) {
             tracing::error!(?mail, "a shard's mailbox is full");
+        }
+    }
+
+    /// The shard says what it holds.
+    pub fn set_counts(&self, counts: ShardCounts) {
+        self.clients.store(counts.clients, Ordering::Relaxed);
+        self.subscriptions.store(counts.subscriptions, Ordering::Relaxed);
+    }
+
+    /// What the shard last said that it holds. Takes no lock and asks nobody.
+    pub fn counts(&self) -> ShardCounts {
+        ShardCounts {
+            clients: self.clients.load(Ordering::Relaxed),
+            subscriptions: self.subscriptions.load(Ordering::Relaxed),
         }
     }
 

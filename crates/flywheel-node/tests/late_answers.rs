@@ -11,7 +11,7 @@ use flywheel_engine::{
 };
 use flywheel_metrics::Metrics;
 use flywheel_model::{Channel, ClientInfo};
-use flywheel_node::{Access, Backends, Node, NodeParts, Routes, Undo};
+use flywheel_node::{Access, Backends, HealthSettings, Node, NodeParts, Routes, Undo};
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::{Ask, Outcome, Settings, SubscribePlan, Tell};
 use tokio::runtime::Runtime;
@@ -47,6 +47,9 @@ impl World {
             broker: engine.clone(),
             presence: engine.clone(),
             key_sets: Arc::new(NoKeys),
+            control: None,
+            dependencies: Arc::new(()),
+            health: HealthSettings::default(),
             routes,
             clock,
             tasks,

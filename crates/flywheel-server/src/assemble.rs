@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use flywheel_api::Endpoints;
 use flywheel_auth::Verifier;
 use flywheel_config::{Config, ErrorMode, TokenConfig};
-use flywheel_node::{Access, Backends};
+use flywheel_node::{Access, Backends, HealthSettings, Scope};
 use flywheel_session::{PersonalChannel, Settings};
 use flywheel_transport::{DoorSettings, Packing, ReactorSettings};
 use flywheel_websocket::Rules;
@@ -48,6 +48,17 @@ pub(crate) fn settings(config: &Config, version: &str) -> Settings {
         backend: proxies::settings(config),
         one_by_one: client.concurrency <= 1,
         commands_in_flight_max: if client.concurrency == 0 { COMMANDS_IN_FLIGHT } else { client.concurrency },
+    }
+}
+
+pub(crate) fn health(config: &Config) -> HealthSettings {
+    HealthSettings {
+        grace: config.readiness.grace,
+        scope: if config.readiness.own_faults_only { Scope::Own } else { Scope::Any },
+        stuck_after: config.readiness.stuck_after,
+        hand_over_after: config.node.hand_over_after,
+        delay: config.shutdown.delay,
+        spread: config.shutdown.spread,
     }
 }
 

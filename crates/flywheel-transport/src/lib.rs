@@ -6,6 +6,7 @@
 
 mod adoption;
 mod application;
+mod departure;
 mod door;
 mod handshake;
 mod io;

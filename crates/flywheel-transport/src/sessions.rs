@@ -17,6 +17,7 @@ use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Setting
 use flywheel_websocket::{MessageKind, Request};
 
 use crate::application::{Admission, Application};
+use crate::departure::Departure;
 use crate::door::Pass;
 use crate::labels::{event_labels, frame_type, method};
 use crate::reactor::Control;
@@ -56,6 +57,8 @@ pub struct Sessions {
     pending: VecDeque<Pending>,
     scratch: Vec<Effect>,
     events: Vec<ChannelEvent>,
+    /// Clients that are being sent elsewhere.
+    departure: Option<Departure>,
     /// Presence entries to refresh, of as many clients as may be in one call.
     refreshes: Vec<(Channel, Box<ClientInfo>)>,
     stopping: Option<Stopping>,
@@ -88,6 +91,7 @@ impl Sessions {
             pending: VecDeque::new(),
             scratch: Vec::new(),
             events: Vec::new(),
+            departure: None,
             refreshes: Vec::new(),
             stopping: None,
             parts,
@@ -286,13 +290,13 @@ impl Sessions {
                     let wanted = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
                     answer.send(self.hub.routing().count(wanted)).unwrap_or_default();
                 }
-                Mail::Count(answer) => {
-                    let counts = ShardCounts {
-                        clients: self.hub.len(),
-                        subscriptions: self.hub.routing().subscriptions(),
-                    };
-                    answer.send(counts).unwrap_or_default();
+                Mail::Flush(answer) => answer.send(()).unwrap_or_default(),
+                Mail::Depart(disconnect, spread) => {
+                    let hub = &self.hub;
+                    let keys = hub.slots().into_iter().filter_map(|slot| Some(hub.get(slot)?.key));
+                    self.departure = Some(Departure::new(io.now().at, disconnect, spread, keys));
                 }
+                Mail::Stay => self.departure = None,
                 Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
                 Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Mail::Settings(settings) => {
@@ -357,6 +361,19 @@ impl Sessions {
             });
             self.carry_out(io);
             self.rest(io, slot);
+        }
+    }
+
+    /// Sends those away whose time has come.
+    fn depart(&mut self, io: &mut Io) {
+        while let Some(departure) = &mut self.departure
+            && let Some(key) = departure.next_due(io.now().at)
+        {
+            let disconnect = departure.disconnect.clone();
+            if self.hub.is_current(key) {
+                self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
+                self.carry_out(io);
+            }
         }
     }
 
@@ -446,7 +463,10 @@ impl Application for Sessions {
             self.passes.resize_with(index + 1, || None);
         }
         self.passes[index] = Some(context.pass);
-        if let Some(disconnect) = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone()) {
+        let departing = self.departure.as_ref().filter(|_| self.parts.node.refuses_clients());
+        let departing = departing.map(|departure| departure.disconnect.clone());
+        let stopping = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone());
+        if let Some(disconnect) = stopping.or(departing) {
             self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
             self.carry_out(io);
         }
@@ -498,7 +518,9 @@ impl Application for Sessions {
     }
 
     fn turn(&mut self, io: &mut Io) {
+        self.parts.post.pulse.beat(io.now().at);
         self.open_mail(io);
+        self.depart(io);
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
@@ -508,6 +530,10 @@ impl Application for Sessions {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
         }
+        self.parts.post.set_counts(ShardCounts {
+            clients: self.hub.len(),
+            subscriptions: self.hub.routing().subscriptions(),
+        });
         if io.now().at.since(self.counters_flushed) >= COUNTERS_EVERY {
             self.counters_flushed = io.now().at;
             self.counters.written(io.take_written());
@@ -520,7 +546,11 @@ impl Application for Sessions {
 
     fn idle(&self, now: Now) -> Option<Duration> {
         let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
-        if waiting { Some(Duration::ZERO) } else { self.hub.idle(now.at) }
+        if waiting {
+            return Some(Duration::ZERO);
+        }
+        let departure = self.departure.as_ref().and_then(|departure| departure.idle(now.at));
+        [self.hub.idle(now.at), departure].into_iter().flatten().min()
     }
 
     fn outbox(&mut self) -> &mut Outbox {

@@ -38,6 +38,9 @@ pub(crate) fn welcome(door: &Arc<Door>, node: &Node, request: &Request<'_>) -> A
             return Admission::Refuse(403);
         }
     }
+    if node.refuses_clients() {
+        return Admission::Refuse(503);
+    }
     let Ok(pass) = door.enter(node.clock().now().at) else {
         node.metrics().node.connection_limit_reached();
         return Admission::Refuse(503);

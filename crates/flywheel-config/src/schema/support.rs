@@ -54,7 +54,18 @@ const WORDS: &[(&str, &[&str])] = &[
     ("subscription_type", &["", "stream"]),
 ];
 
-const RELOADABLE: &[&str] = &["log.level", "channel", "rpc", "proxies", "client"];
+const RELOADABLE: &[&str] = &[
+    "log.level",
+    "node.hand_over_after",
+    "shutdown",
+    "channel",
+    "rpc",
+    "proxies",
+    "client",
+    "health.grace",
+    "health.scope",
+    "health.stuck_after",
+];
 
 const MARKS: &[(&str, Support)] = &[
     ("http_server.address", Supported),
@@ -64,7 +75,9 @@ const MARKS: &[(&str, Support)] = &[
     ("log", Supported),
     ("node.name", Supported),
     ("node.shards", Supported),
-    ("shutdown.timeout", Supported),
+    ("node.info_metrics_aggregate_interval", Supported),
+    ("node.hand_over_after", Supported),
+    ("shutdown", Supported),
     ("pid_file", Supported),
     ("engine.type", Supported),
     ("client.allowed_origins", Supported),

@@ -1,7 +1,12 @@
 //! Listeners and endpoints.
 
+use std::time::Duration;
+
 use super::Check;
 use crate::view::View;
+
+/// Below, a thread that merely sleeps would count as stuck.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(3);
 
 pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
     let server = tree.section("http_server");
@@ -12,6 +17,19 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
     let shards = tree.section("node").int("shards");
     if !(0..=1024).contains(&shards) {
         check.refuse(&tree.section("node"), "shards", format!("{shards} is out of range; write 0 to 1024"));
+    }
+    let shutdown = tree.section("shutdown");
+    let (goodbye, timeout) = (shutdown.time("delay") + shutdown.time("spread"), shutdown.time("timeout"));
+    if !goodbye.is_zero() && goodbye >= timeout {
+        let reason = format!(
+            "delay and spread take {goodbye:?} together, but timeout leaves {timeout:?}; raise the timeout"
+        );
+        check.refuse(&shutdown, "timeout", reason);
+    }
+    let health = tree.section("health");
+    if health.time("stuck_after") < STUCK_AFTER_MIN {
+        let reason = "a healthy thread may not turn for a second; write 3s or more";
+        check.refuse(&health, "stuck_after", reason);
     }
     if tree.text("broker.type") == "redisnats" && !tree.is("enable_unreleased_features") {
         let reason = "redisnats is not released; set enable_unreleased_features to use it all the same";

@@ -4,47 +4,21 @@
 //
 // With deflate=true the client with delta negotiates compression, and the one without does not.
 
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import WebSocket from "ws";
+import { codec, newClient, socketKind } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
+import { numbered } from "./documents.mjs";
 
 const PUBLICATIONS = 600;
 const CHANNEL = "delta:prices";
-const protobuf = options.encoding === "protobuf";
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const { decode } = codec(options.encoding);
 
-/** Documents that are alike, with characters of one to four bytes that change at every place. */
-function document(n) {
-  const letters = ["a", "é", "ё", "€", "語", "🙂"];
-  const rows = Array.from({ length: 12 }, (_, row) => ({
-    name: `row ${row}: ${letters[(row + Math.floor(n / 7)) % letters.length].repeat(5)}`,
-    value: row === n % 12 ? n : row,
-  }));
-  return { n, note: letters[n % letters.length], rows };
-}
-
+/** What was negotiated for each connection of the two clients. */
 const sockets = { deflate: [], plain: [] };
 
-/** A kind of WebSocket that offers compression or does not, and remembers what became of it. */
-const kind = (name, perMessageDeflate) => class extends WebSocket {
-  constructor(address, protocols) {
-    super(address, protocols, { perMessageDeflate });
-    this.on("open", () => sockets[name].push(this.extensions));
-  }
-};
-const Deflating = kind("deflate", true);
-const Plain = kind("plain", false);
-
 /** A client with one subscription; `seen` holds what it was given, in order. */
-async function subscriber(websocket, parameters) {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket,
-    token: options.token,
-    minReconnectDelay: 10,
-    maxReconnectDelay: 50,
-  });
+async function subscriber(name, parameters) {
+  const websocket = socketKind(name === "deflate", (extensions) => sockets[name].push(extensions));
+  const client = newClient({ encoding: options.encoding, websocket, minReconnectDelay: 10, maxReconnectDelay: 50 });
   const failed = defer();
   const subscription = client.newSubscription(CHANNEL, parameters);
   const subscribed = defer();
@@ -79,7 +53,7 @@ async function lose(watch) {
   const connected = defer();
   watch.client.once("connected", connected.resolve);
   await api("disconnect", {
-    user: "delta-user",
+    user: "sdk-user",
     client: watch.client._client,
     disconnect: { code: 3000, reason: "again" },
   });
@@ -87,11 +61,11 @@ async function lose(watch) {
 }
 
 await report(async () => {
-  const delta = await subscriber(Deflating, { delta: "fossil" });
-  const plain = await subscriber(Plain, {});
+  const delta = await subscriber("deflate", { delta: "fossil" });
+  const plain = await subscriber("plain", {});
   const expected = [];
   const publish = async (n, more) => {
-    const data = document(n);
+    const data = numbered(n);
     expected.push(data);
     await api("publish", { channel: CHANNEL, data, delta: true, ...more });
   };

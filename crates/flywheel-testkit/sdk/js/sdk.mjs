@@ -1,37 +1,29 @@
 // The published JavaScript SDK against a running server.
 //
-//   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf restart=<file>
+//   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> restart=<file>
+//     transport=websocket|http_stream|sse encoding=json|protobuf
 //
 // When the file `restart` appears, the server is about to go away; the script makes it when it is ready for that.
 
 import { writeFile } from "node:fs/promises";
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import WebSocket from "ws";
+import { codec, newClient } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
 
 const PUBLICATIONS = 10_000;
 const BATCH = 500;
-const protobuf = options.encoding === "protobuf";
-const encode = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const { transport, encoding } = options;
+const { encode, decode } = codec(encoding);
 
 await report(async () => {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket: WebSocket,
-    token: options.token,
-    minReconnectDelay: 50,
-    maxReconnectDelay: 500,
-  });
+  const client = newClient({ transport, encoding, minReconnectDelay: 50, maxReconnectDelay: 500 });
 
   const connected = defer();
   client.on("connected", (context) => connected.resolve(context));
   client.connect();
   const context = await within(10, "connect", connected.promise);
-  check("connected", context.client.length > 0 && context.transport === "websocket");
+  check("connected", context.client.length > 0 && context.transport === transport);
 
-  const channel = `sdk:js-${options.encoding}`;
+  const channel = `sdk:js-${transport}-${encoding}`;
   const numbers = [];
   const all = defer();
   const own = defer();
