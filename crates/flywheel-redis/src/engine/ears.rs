@@ -51,8 +51,11 @@ impl Ears {
         self.delivered.lock().entry_ref(channel).or_insert(None);
     }
 
+    /// Forgets it again, unless somebody came back before this was asked.
     pub(super) fn forget(&self, channel: &Channel) {
-        self.delivered.lock().remove(channel);
+        if !self.sink.has_subscribers(channel) {
+            self.delivered.lock().remove(channel);
+        }
     }
 
     pub(super) fn delivered(&self, channel: &Channel) -> Option<Delivered> {

@@ -31,8 +31,8 @@ impl Sink for Ear {
         self.gaps.lock().push(channel.clone());
     }
 
-    fn has_subscribers(&self, _channel: &Channel) -> bool {
-        false
+    fn has_subscribers(&self, channel: &Channel) -> bool {
+        self.recorder.has_subscribers(channel)
     }
 }
 

@@ -100,7 +100,7 @@ impl World {
         let found: Vec<_> = shards.iter().map(|settings| Shard::start(settings.clone(), &context)).collect();
         let routers = found.iter().zip(shards);
         let ear = Arc::<Ear>::default();
-        let engine = RedisEngine::start(&EngineParts {
+        let engine = RedisEngine::start(EngineParts {
             uid: format!("node{}", self.nodes.len()),
             shards: routers
                 .map(|(shard, settings)| (Arc::clone(shard) as Arc<dyn Router>, settings.link.clone()))
