@@ -4,6 +4,7 @@ use std::time::Duration;
 use flywheel_engine::{Answer, Broker, EngineError, Presence, PresenceStats, PublishOptions, Published};
 use flywheel_model::{Channel, ClientInfo, Publication};
 use flywheel_stream::{History, HistoryQuery};
+use tokio::task::JoinSet;
 
 use super::handle::RedisEngine;
 use super::shard::{Shard, unavailable};
@@ -22,6 +23,28 @@ impl RedisEngine {
         match self.shard(channel) {
             Some(shard) => Answer::later(work(shard, channel.clone())),
             None => Answer::Now(Err(unavailable("there is no Redis"))),
+        }
+    }
+}
+
+/// Calls that are under way together; they share the connections anyway.
+const TOGETHER: usize = 256;
+
+/// Waits for all answers. The error of one does not keep the others from being made.
+async fn all(answers: Vec<Answer<Result<(), EngineError>>>) -> Result<(), EngineError> {
+    let mut result = Ok(());
+    let mut under_way = JoinSet::new();
+    let mut answers = answers.into_iter();
+    loop {
+        while under_way.len() < TOGETHER
+            && let Some(answer) = answers.next()
+        {
+            under_way.spawn(answer.wait());
+        }
+        match under_way.join_next().await {
+            None => return result,
+            Some(Ok(one)) => result = result.and(one),
+            Some(Err(error)) => result = Err(unavailable(error)),
         }
     }
 }
@@ -75,6 +98,12 @@ impl Broker for RedisEngine {
 impl Presence for RedisEngine {
     fn add(&self, channel: &Channel, info: ClientInfo) -> Answer<Result<(), EngineError>> {
         self.there(channel, |shard, channel| async move { shard.add_present(&channel, &info).await })
+    }
+
+    fn refresh(&self, entries: &[(Channel, Box<ClientInfo>)]) -> Answer<Result<(), EngineError>> {
+        let added = entries.iter().map(|(channel, info)| self.add(channel, (**info).clone()));
+        let added: Vec<_> = added.collect();
+        Answer::later(all(added))
     }
 
     fn remove(&self, channel: &Channel, client: &str) -> Answer<Result<(), EngineError>> {

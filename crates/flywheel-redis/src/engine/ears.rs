@@ -85,8 +85,11 @@ impl Ears {
         self.known.lock().entry_ref(channel).or_default();
     }
 
+    /// Forgets it again, unless somebody came back before this was asked.
     pub(super) fn forget(&self, channel: &Channel) {
-        self.known.lock().remove(channel);
+        if !self.sink.has_subscribers(channel) {
+            self.known.lock().remove(channel);
+        }
     }
 
     /// What has to be in the stream if it is still the same.
