@@ -88,9 +88,10 @@ impl Server {
         let posts: Vec<_> =
             polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell), clock.now().at)).collect();
         let routes = Routes::new(posts.clone());
-        let engines =
-            Engines::start(&config, &Surroundings { routes: &routes, clock: &clock, random: &random });
         let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
+        let world =
+            Surroundings { uid: &uid, routes: &routes, clock: &clock, random: &random, tasks: &tasks };
+        let engines = Engines::start(&config, &world)?;
         let parts = NodeParts {
             uid,
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),

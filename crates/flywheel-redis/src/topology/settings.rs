@@ -35,6 +35,8 @@ pub struct ShardSettings {
     pub partitions: u16,
     /// How often to ask a cluster who owns what when nothing gives reason to.
     pub refresh_interval: Duration,
+    /// Refuse what is not what the seeds say, where else it would be adapted to.
+    pub is_strict: bool,
 }
 
 impl ShardSettings {
@@ -47,6 +49,7 @@ impl ShardSettings {
             name: "redis[0]".to_owned(),
             partitions: 0,
             refresh_interval: Duration::from_secs(5),
+            is_strict: false,
         }
     }
 }
