@@ -94,8 +94,11 @@ impl Shard {
         let tag = self.keys(deadline).await?.of_channel(&channel);
         let (name, hearer) = (tag.messages(), self.hearer_of(&tag));
         self.ears.remember(&channel);
-        let topic = Topic::Channel(channel);
-        hearer.subscriber.subscribe(name, topic, deadline).await.map_err(unavailable)
+        let topic = Topic::Channel(channel.clone());
+        let mut undo = Undo { shard: &self, hearer: &hearer, channel: &channel, name: &name, is_due: true };
+        let subscribed = hearer.subscriber.subscribe(name.clone(), topic, deadline).await;
+        undo.is_due = subscribed.is_err();
+        subscribed.map_err(unavailable)
     }
 
     pub(super) async fn unsubscribe(self: Arc<Self>, channel: Channel) -> Result<(), EngineError> {
@@ -111,5 +114,25 @@ impl Shard {
             self.tasks.spawn_background(super::probe::hear(Arc::downgrade(self), Arc::clone(&hearer)));
         }
         hearer
+    }
+}
+
+/// Gives a channel up, unless somebody wants it by then, when the call that asked for it fails or is dropped: whoever made
+/// it does not know that the channel is wanted all the same.
+struct Undo<'s> {
+    shard: &'s Shard,
+    hearer: &'s Hearer,
+    channel: &'s Channel,
+    name: &'s str,
+    is_due: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.is_due {
+            self.shard.ears.forget(self.channel);
+            // When even that does not fit, it is heard in vain until the channel is left.
+            drop(self.hearer.subscriber.unsubscribe(self.name.to_owned()));
+        }
     }
 }
