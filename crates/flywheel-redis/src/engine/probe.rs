@@ -13,6 +13,7 @@ use super::shard::Shard;
 use crate::keys::{Keys, Layout, key_slot};
 use crate::resp::Command;
 use crate::subscriber::Topic;
+use crate::topology::{Condition, Health, Tolerance};
 
 /// Restarts in a row after which a connection that hears nothing is restarted more and more rarely, up to this pause.
 const RESTARTS: u32 = 3;
@@ -20,55 +21,44 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a written probe is kept, in milliseconds.
 const KEPT_MILLIS: &[u8] = b"10000";
 
-/// What probes have found. A fault shorter than the tolerance is not reported.
+/// What probes have found. A short fault is not reported; what is reported is logged, once.
+///
+/// The lock guards what they found; nothing is taken under it.
 #[derive(Debug)]
 pub(super) struct Found {
     what: &'static str,
-    tolerance: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    passed_at: Option<Timestamp>,
-    /// Since when it is as it is reported.
-    since: Timestamp,
-    was_ok: bool,
-    reason: String,
+    health: Mutex<Health>,
 }
 
 impl Found {
-    pub(super) fn new(what: &'static str, tolerance: Duration, now: Timestamp) -> Self {
-        let state = State { passed_at: None, since: now, was_ok: false, reason: "not probed yet".into() };
-        Self { what, tolerance, state: Mutex::new(state) }
+    pub(super) fn new(what: &'static str, silence: Duration, now: Timestamp) -> Self {
+        let tolerance = Tolerance { silence, ..Tolerance::default() };
+        Self { what, health: Mutex::new(Health::new(now, tolerance)) }
     }
 
-    fn pass(&self, now: Timestamp) {
-        let mut state = self.state.lock();
-        state.passed_at = Some(now);
-        if !state.was_ok {
-            (state.was_ok, state.since) = (true, now);
+    fn pass(&self, shard: &Shard) {
+        if self.health.lock().handle_pass(shard.clock.now().at) {
+            tracing::info!(name = %format_args!("{}.{}", shard.name, self.what), "Redis serves");
         }
-        state.reason.clear();
     }
 
-    fn fail(&self, reason: impl Into<String>) {
-        self.state.lock().reason = reason.into();
+    fn fail(&self, shard: &Shard, reason: &str) {
+        if self.health.lock().handle_failure(shard.clock.now().at, reason) {
+            tracing::warn!(name = %format_args!("{}.{}", shard.name, self.what), %reason, "Redis does not serve");
+        }
+    }
+
+    /// Pause before the next probe: what fails is looked at more often, so that its end is reported soon.
+    fn pause(&self, shard: &Shard) -> Duration {
+        let interval = shard.options.probe_interval;
+        let is_well = self.health.lock().is_well();
+        if is_well { interval } else { interval / 4 }
     }
 
     /// As it is reported.
     pub(super) fn report(&self, name: &str, now: Timestamp) -> Dependency {
-        let mut state = self.state.lock();
-        let ok = state.passed_at.is_some_and(|passed| now.since(passed) < self.tolerance);
-        if state.was_ok && !ok {
-            (state.was_ok, state.since) = (false, now);
-        }
-        let reason = match (ok, state.reason.as_str()) {
-            (true, _) => String::new(),
-            (false, "") => "no probe was answered".to_owned(),
-            (false, reason) => reason.to_owned(),
-        };
-        Dependency { name: format!("{name}.{}", self.what), ok, reason, for_: now.since(state.since) }
+        let Condition { ok, reason, since } = self.health.lock().condition(now);
+        Dependency { name: format!("{name}.{}", self.what), ok, reason, for_: now.since(since) }
     }
 }
 
@@ -79,11 +69,12 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
         let interval = shard.options.probe_interval;
         let deadline = shard.clock.now().at + interval;
         match shard.probe_writes(deadline).await {
-            Ok(()) => found.pass(shard.clock.now().at),
-            Err(reason) => found.fail(reason),
+            Ok(()) => found.pass(&shard),
+            Err(reason) => found.fail(&shard, &reason),
         }
+        let pause = found.pause(&shard);
         drop(shard);
-        sleep(interval).await;
+        sleep(pause).await;
     }
 }
 
@@ -96,7 +87,7 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
         match shard.keys(shard.clock.now().at + interval).await {
-            Err(error) => hearer.found.fail(error.to_string()),
+            Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
                 let name = shard.probe_name(keys, hearer.slot);
                 if !is_wanted {
@@ -105,12 +96,12 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                 round = round.wrapping_add(1);
                 match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
-                        hearer.found.pass(shard.clock.now().at);
+                        hearer.found.pass(&shard);
                         restarts = 0;
                     }
-                    Heard::NotSent(reason) => hearer.found.fail(reason),
+                    Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),
                     Heard::No => {
-                        hearer.found.fail("what is published is not heard");
+                        hearer.found.fail(&shard, "what is published is not heard");
                         let now = shard.clock.now().at;
                         if now >= quiet_until {
                             hearer.subscriber.restart("what is published is not heard");
@@ -125,8 +116,9 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                 }
             }
         }
+        let pause = hearer.found.pause(&shard);
         drop(shard);
-        sleep(interval).await;
+        sleep(pause).await;
     }
 }
 
