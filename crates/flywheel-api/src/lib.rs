@@ -8,7 +8,9 @@ mod auth;
 mod connection;
 mod legacy;
 mod service;
+mod upgrades;
 
 pub use auth::ApiKey;
-pub use connection::{HttpServer, TakeOver, Upgrades, Upgrading};
+pub use connection::HttpServer;
 pub use service::{Endpoints, Exposure, Page, Service};
+pub use upgrades::{AfterBody, TakeOver, Upgrades, Upgrading, Verdict};

@@ -32,9 +32,9 @@ mod validate;
 mod view;
 
 pub use config::{
-    Client, Config, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log, LogLevel, Node,
-    PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform, TokenConfig,
-    WebSocket,
+    Client, Config, ConnectStatuses, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log,
+    LogLevel, Node, PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform,
+    StreamEndpoint, TokenConfig, UniWebSocket, WebSocket,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

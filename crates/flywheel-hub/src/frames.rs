@@ -6,6 +6,8 @@ use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DataForm, Encoding, NotJson, Presence, PushBody, ServerMessage};
 use flywheel_stream::delta;
 
+use smallvec::SmallVec;
+
 use crate::framing::WireForm;
 use crate::hub::Delivered;
 use crate::outbox::{Outbox, Span};
@@ -21,23 +23,25 @@ pub(crate) enum Form {
     Patch,
 }
 
-impl Form {
-    const COUNT: usize = 3;
-}
-
 /// The frames of one event, each made when the first client needs it.
 pub(crate) struct Frames<'e> {
     event: &'e ChannelEvent,
     patch: OnceCell<Option<Bytes>>,
-    made: [Option<Result<(Span, usize), NotJson>>; COUNT],
-    used: [u64; COUNT],
+    /// Nearly always there are few, and the first is the one that is wanted.
+    made: SmallVec<[Made; 4]>,
 }
 
-const COUNT: usize = WireForm::COUNT * Form::COUNT;
+/// A frame, and how many clients got it.
+struct Made {
+    wire: WireForm,
+    form: Form,
+    frame: Result<(Span, usize), NotJson>,
+    used: u64,
+}
 
 impl<'e> Frames<'e> {
     pub(crate) fn new(event: &'e ChannelEvent) -> Self {
-        Self { event, patch: OnceCell::new(), made: [const { None }; COUNT], used: [0; COUNT] }
+        Self { event, patch: OnceCell::new(), made: SmallVec::new() }
     }
 
     /// Queues the frame that a client needs.
@@ -52,26 +56,32 @@ impl<'e> Frames<'e> {
         outbox: &mut Outbox,
     ) -> Result<(), Disconnect> {
         let form = self.available(wire.encoding, form);
-        let index = wire.index() * Form::COUNT + form as usize;
-        let (event, patch) = (self.event, &self.patch);
-        let made = self.made[index].get_or_insert_with(|| {
-            let data = match (form, patch.get()) {
-                (Form::Plain, _) => DataForm::Plain,
-                (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
-                (Form::Whole | Form::Patch, _) => DataForm::Whole,
-            };
-            let message =
-                ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
-            let mut length = 0;
-            let span = outbox.append(|arena| length = wire.write(&message, arena));
-            Ok((span, length))
+        let found = self.made.iter().position(|made| made.wire == wire && made.form == form);
+        let index = found.unwrap_or_else(|| {
+            let frame = self.make(wire, form, outbox);
+            self.made.push(Made { wire, form, frame, used: 0 });
+            self.made.len() - 1
         });
-        match made {
-            Ok((span, _)) => outbox.push(slot, *span).map_err(|_| Disconnect::SLOW)?,
+        let made = &mut self.made[index];
+        match made.frame {
+            Ok((span, _)) => outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?,
             Err(NotJson) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
         }
-        self.used[index] += 1;
+        made.used += 1;
         Ok(())
+    }
+
+    fn make(&self, wire: WireForm, form: Form, outbox: &mut Outbox) -> Result<(Span, usize), NotJson> {
+        let data = match (form, self.patch.get()) {
+            (Form::Plain, _) => DataForm::Plain,
+            (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
+            (Form::Whole | Form::Patch, _) => DataForm::Whole,
+        };
+        let event = self.event;
+        let message = ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
+        let mut length = 0;
+        let span = outbox.append(|arena| length = wire.write(&message, arena));
+        Ok((span, length))
     }
 
     /// The form that stands in for the one that is wanted: a patch that is not shorter than the whole is not sent, and
@@ -86,13 +96,18 @@ impl<'e> Frames<'e> {
     }
 
     pub(crate) fn delivered(&self) -> Delivered {
-        let made =
-            self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
-        made.fold(Delivered::default(), |sum, (length, used)| Delivered {
-            messages: sum.messages + used,
-            bytes: sum.bytes + used * length as u64,
-            ..sum
-        })
+        let mut delivered = Delivered::default();
+        for Made { wire, frame, used, .. } in &self.made {
+            if let Ok((_, length)) = frame {
+                let bytes = used * *length as u64;
+                delivered.messages += used;
+                delivered.bytes += bytes;
+                let (messages_so_far, bytes_so_far) = &mut delivered.by_transport[wire.transport.index()];
+                *messages_so_far += used;
+                *bytes_so_far += bytes;
+            }
+        }
+        delivered
     }
 }
 

@@ -1,6 +1,6 @@
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, SessionId, Timestamp, UserId};
 use flywheel_protocol::Disconnect;
-use flywheel_protocol::client::ServerMessage;
+use flywheel_protocol::client::{ServerMessage, Transport};
 use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -35,6 +35,8 @@ pub struct Delivered {
     pub bytes: u64,
     /// Subscribers whose filter left it out.
     pub filtered: u64,
+    /// Messages and their bytes by the [index](flywheel_protocol::client::Transport::index) of the transport.
+    pub by_transport: [(u64, u64); Transport::ALL.len()],
 }
 
 /// A client of this shard.
@@ -44,7 +46,8 @@ pub struct Client {
     pub session: Session,
     /// Names it for ever.
     pub key: ClientKey,
-    form: WireForm,
+    /// How its messages look.
+    pub form: WireForm,
     registered: bool,
     /// When the earliest timer that is set for it fires.
     timer_at: Timestamp,
@@ -94,13 +97,13 @@ impl Hub {
     }
 
     /// Adds the client in a slot that has none. Its queue in the [`outbox`](Self::outbox) is open already: the answer to
-    /// its handshake may be in it.
-    pub fn insert(&mut self, key: ClientKey, session: Session) {
+    /// its handshake may be in it. `chunked`: see [`WireForm`].
+    pub fn insert(&mut self, key: ClientKey, session: Session, chunked: bool) {
         let index = key.slot as usize;
         if self.clients.len() <= index {
             self.clients.resize_with(index + 1, || None);
         }
-        let form = WireForm { encoding: session.encoding() };
+        let form = WireForm { encoding: session.encoding(), transport: session.transport(), chunked };
         let client = Client {
             session,
             key,

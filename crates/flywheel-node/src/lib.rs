@@ -7,6 +7,7 @@
 mod access;
 mod asks;
 mod backends;
+mod emulation;
 mod node;
 mod operations;
 mod post;
@@ -16,6 +17,7 @@ mod verdict;
 
 pub use access::Access;
 pub use backends::Backends;
+pub use emulation::NotEmulated;
 pub use node::{Node, NodeParts};
 pub use operations::{ApiError, BroadcastResult, Info, PublishRequest, Whom};
 pub use post::{Answering, Mail, Operation, ShardCounts, ShardPost};

@@ -81,6 +81,11 @@ impl Node {
         &self.parts.tasks
     }
 
+    /// Names this run of the server.
+    pub fn uid(&self) -> &str {
+        &self.parts.uid
+    }
+
     /// Server version.
     pub fn version(&self) -> &str {
         &self.parts.version

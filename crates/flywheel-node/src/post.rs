@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use flywheel_hub::{ClientKey, Match};
-use flywheel_model::{Channel, ChannelEvent, Payload, UnixSeconds};
+use flywheel_model::{Channel, ChannelEvent, Payload, SessionId, UnixSeconds};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Bell, Full, Mailbox};
 use flywheel_session::{Context, Outcome, ServerSubscribe, Settings};
@@ -43,6 +44,9 @@ pub enum Mail {
     Operation(Operation, Answering<()>),
     /// Which channels that match have how many subscribers here?
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
+    /// A frame for the connection with this session came in a request of its own. Answered once it is dealt with, with
+    /// `false` when too many wait.
+    Frame(SessionId, Bytes, Answering<bool>),
     /// How many are here?
     Count(Answering<ShardCounts>),
     /// The engine may have lost events of this channel: positions are to be compared with its stream.

@@ -3,6 +3,7 @@
 
 mod assemble;
 mod dev;
+mod kept;
 mod logging;
 mod pem;
 mod process;
@@ -10,6 +11,7 @@ mod proxies;
 mod server;
 mod source;
 pub mod tokens;
+mod transports;
 
 pub use dev::{DevMode, dev_file};
 pub use logging::Logging;

@@ -6,6 +6,7 @@
 //! - [`Signer`] signs tokens with keys of every kind, and shows the public half.
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Stream`] reads a response whose body comes piece by piece.
 //! - [`Backing`] is the application behind a proxy, scripted.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
@@ -33,6 +34,7 @@ mod raw;
 mod server;
 mod settings;
 mod signer;
+mod stream;
 mod token;
 mod transcript;
 mod wait;
@@ -49,6 +51,7 @@ pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{fixture, set};
 pub use signer::Signer;
+pub use stream::Stream;
 pub use token::{named_token, sign};
 pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
 pub use wait::{free_port, wait_until};

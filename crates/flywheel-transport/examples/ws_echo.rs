@@ -25,7 +25,7 @@ struct Echo(Outbox);
 impl Application for Echo {
     type Context = ();
 
-    fn admit(&mut self, _request: &Request<'_>) -> Admission<()> {
+    fn admit(&mut self, _request: &Request<'_>, _rest: &[u8]) -> Admission<()> {
         Admission::WebSocket { subprotocol: None, context: () }
     }
 

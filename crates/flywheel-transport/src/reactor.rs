@@ -37,7 +37,7 @@ pub struct ReactorSettings {
 pub struct Reactor<A: Application> {
     poll: Poll,
     adoptions: Option<Adoptions<A::Context>>,
-    listener: Option<mio::net::TcpListener>,
+    pub(crate) listener: Option<mio::net::TcpListener>,
     /// Whether the listener has connections that could not be accepted.
     accept_again: bool,
     bell: Arc<Bell>,
@@ -153,6 +153,7 @@ impl<A: Application> Reactor<A> {
             self.app.turn(&mut self.io);
             self.alarms();
             self.io.flush(self.app.outbox());
+            self.reuse();
             self.bury();
             match stopped(&mut self.app, &self.io) {
                 Control::Run => {}
@@ -219,8 +220,12 @@ impl<A: Application> Reactor<A> {
         let mut adopted = Vec::new();
         adoptions.drain(&mut adopted);
         adoptions.release(adopted.len());
-        for Adoption { stream, mut read, context } in adopted {
-            let stage = Stage::Open(self.new_websocket());
+        for Adoption { stream, mut read, context, response } in adopted {
+            let stage = match response {
+                // Whoever sent more already gets no answer to it on this connection.
+                Some(reusable) => Stage::Stream { reusable: reusable && read.is_empty() },
+                None => Stage::Open(self.new_websocket()),
+            };
             let inserted = stream
                 .set_nonblocking(true)
                 .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
@@ -239,7 +244,7 @@ impl<A: Application> Reactor<A> {
 
     pub(crate) fn new_websocket(&self) -> Open {
         let decoder = Decoder::new(self.settings.rules);
-        Open { decoder, closing: Closing::Open, ended: false, afterwards: Afterwards::Stay }
+        Open { decoder, closing: Closing::Open }
     }
 
     /// Reads a connection. A panic there is a bug of ours, and ends that connection alone.
@@ -293,6 +298,8 @@ impl<A: Application> Reactor<A> {
         match &mut socket.stage {
             Stage::Handshake(_) => self.handshake(slot, bytes),
             Stage::Open(_) => self.frames(slot, bytes),
+            // Nothing is to be said on it before the response has ended; what is, is not heard.
+            Stage::Stream { reusable } => *reusable = false,
             Stage::Lingering => {}
         }
     }
@@ -311,11 +318,14 @@ impl<A: Application> Reactor<A> {
                 Ok(None) => break,
                 Err(error) => {
                     let outbox = self.app.outbox();
-                    let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
+                    let Some(socket) = self.io.socket(slot) else {
+                        break;
+                    };
+                    socket.afterwards = Afterwards::Linger;
+                    let Some(open) = socket.open() else {
                         break;
                     };
                     let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
-                    open.afterwards = Afterwards::Linger;
                     if outbox.push(slot, span).is_err() {
                         self.io.dead.push(slot);
                     }
@@ -323,7 +333,10 @@ impl<A: Application> Reactor<A> {
                     break;
                 }
             };
-            let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
+            let Some(socket) = self.io.socket(slot) else {
+                break;
+            };
+            let Some(open) = socket.open() else {
                 break;
             };
             match event {
@@ -346,7 +359,7 @@ impl<A: Application> Reactor<A> {
                     let outbox = self.app.outbox();
                     let answers = open.closing.may_send();
                     let span = outbox.append(|arena| open.closing.handle_close(arena, code));
-                    open.afterwards = Afterwards::Close;
+                    socket.afterwards = Afterwards::Close;
                     // Without anything left to write there is no flush that would close it.
                     if !answers && outbox.queued(slot) == 0 || outbox.push(slot, span).is_err() {
                         self.io.dead.push(slot);
@@ -362,8 +375,8 @@ impl<A: Application> Reactor<A> {
 
     /// Tells the application once that a connection is over.
     fn end(&mut self, slot: u32) {
-        let open = self.io.socket(slot).and_then(|socket| socket.open());
-        if open.is_some_and(|open| !std::mem::replace(&mut open.ended, true)) {
+        let socket = self.io.socket(slot).filter(|socket| socket.is_open());
+        if socket.is_some_and(|socket| !std::mem::replace(&mut socket.ended, true)) {
             self.app.ended(&mut self.io, slot);
         }
     }

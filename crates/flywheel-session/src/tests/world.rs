@@ -85,7 +85,7 @@ impl World {
             client: ClientId::from_random(1),
             session: SessionId::from_random(2),
             encoding: Encoding::Json,
-            transport: "websocket",
+            transport: flywheel_protocol::client::Transport::WebSocket,
             headers: None,
             app_pings: true,
             random: 0,
