@@ -26,7 +26,7 @@ cargo xtask setup                      install what the tests need
 cargo xtask check                      formatting, lints, layer rule, documentation, tidiness
 cargo xtask test [--fast]              every test; --fast leaves out the frame suite and fuzzing
 cargo xtask fuzz [TARGET] [--for 60s]  feed random input to one target, or to all
-cargo xtask bench MEASUREMENT [..]     fanout, idle, connect, publish or all, against the release build";
+cargo xtask bench MEASUREMENT [..]     fanout, delta, deflate, idle, connect, recover, .. or all";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -3,7 +3,9 @@
 mod channel;
 mod client;
 mod endpoints;
+mod engine;
 mod proxies;
+mod redis;
 mod server;
 
 use serde_json::Value;
@@ -12,10 +14,18 @@ pub use client::{Client, PersonalChannel, TokenConfig};
 pub(crate) use proxies::is_http;
 pub use proxies::{Proxies, Proxy, StatusMeaning, StatusTransform};
 
+pub use engine::{Carrier, Engine, EngineType};
+pub(crate) use redis::shards;
+pub use redis::{
+    HostPort, RedisAddress, RedisPresence, RedisSentinels, RedisServers, RedisSettings, RedisShard, RedisTls,
+    RedisTopology,
+};
+
 pub use endpoints::{
     ConnectStatuses, Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, StreamEndpoint, UniWebSocket, WebSocket,
+    WebSocketCompression,
 };
-pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
+pub use server::{HttpServer, Log, LogLevel, Node, Readiness, Shutdown};
 
 use crate::schema::{ROOT, default_object};
 use crate::tree;
@@ -34,7 +44,7 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// File to write the process number to.
     pub pid_file: Option<String>,
-    /// What carries publications.
+    /// What carries publications, presence and messages between nodes.
     pub engine: Engine,
     /// Rules for connections.
     pub client: Client,
@@ -64,6 +74,8 @@ pub struct Config {
     pub prometheus: Endpoint,
     /// The health check.
     pub health: Endpoint,
+    /// How it judges.
+    pub readiness: Readiness,
     /// The endpoint that does nothing.
     pub init: Endpoint,
     raw: Raw,
@@ -98,9 +110,9 @@ impl Config {
             http_server: HttpServer::read(&tree.section("http_server")),
             log: Log::read(&tree.section("log")),
             node: Node::read(&tree.section("node")),
-            shutdown: Shutdown { timeout: tree.time("shutdown.timeout") },
+            shutdown: Shutdown::read(&tree.section("shutdown")),
             pid_file: tree.some_text("pid_file"),
-            engine: Engine::read(&tree.section("engine")),
+            engine: Engine::read(&tree),
             client: Client::read(&tree.section("client")),
             channel: channel::read(&tree.section("channel")),
             rpc: Rpc::read(&tree.section("rpc")),
@@ -115,6 +127,7 @@ impl Config {
             uni_http_stream: StreamEndpoint::read(&tree.section("uni_http_stream")),
             prometheus: Endpoint::read(&tree.section("prometheus")),
             health: Endpoint::read(&tree.section("health")),
+            readiness: Readiness::read(&tree.section("health")),
             init: Endpoint::read(&tree.section("init")),
             raw: Raw(raw),
         }

@@ -5,12 +5,14 @@ use flywheel_model::{ChannelEvent, ChannelEventKind};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DataForm, Encoding, NotJson, Presence, PushBody, ServerMessage};
 use flywheel_stream::delta;
+use flywheel_websocket::Deflate;
 
 use smallvec::SmallVec;
 
 use crate::framing::WireForm;
 use crate::hub::Delivered;
 use crate::outbox::{Outbox, Span};
+use crate::packer::Packer;
 
 /// How the payload of a publication looks in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,20 +25,48 @@ pub(crate) enum Form {
     Patch,
 }
 
+/// How a client wants its frames.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) wire: WireForm,
+    /// Set when it takes compressed ones.
+    pub(crate) deflate: Option<Deflate>,
+}
+
 /// The frames of one event, each made when the first client needs it.
 pub(crate) struct Frames<'e> {
     event: &'e ChannelEvent,
     patch: OnceCell<Option<Bytes>>,
     /// Nearly always there are few, and the first is the one that is wanted.
-    made: SmallVec<[Made; 4]>,
+    made: SmallVec<[Shared; 4]>,
 }
 
-/// A frame, and how many clients got it.
-struct Made {
+/// What the clients of one form get, and how many of them have.
+struct Shared {
     wire: WireForm,
     form: Form,
-    frame: Result<(Span, usize), NotJson>,
+    made: Option<Result<Made, NotJson>>,
     used: u64,
+}
+
+/// The frames of one form.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    /// Bytes of the message.
+    length: usize,
+    plain: Option<Span>,
+    /// The compressed one, or the plain one again if that is no longer.
+    packed: Option<Span>,
+}
+
+impl Made {
+    /// The frame for a client, if it is there.
+    fn span(&self, deflate: Option<Deflate>) -> Option<Span> {
+        match deflate {
+            Some(deflate) if deflate.fits(self.length) => self.packed,
+            _ => self.plain,
+        }
+    }
 }
 
 impl<'e> Frames<'e> {
@@ -51,37 +81,69 @@ impl<'e> Frames<'e> {
     pub(crate) fn queue(
         &mut self,
         slot: u32,
-        wire: WireForm,
+        look: Look,
         form: Form,
         outbox: &mut Outbox,
+        packer: &mut Packer,
     ) -> Result<(), Disconnect> {
-        let form = self.available(wire.encoding, form);
-        let found = self.made.iter().position(|made| made.wire == wire && made.form == form);
+        let form = self.available(look.wire.encoding, form);
+        let found = self.made.iter().position(|shared| shared.wire == look.wire && shared.form == form);
         let index = found.unwrap_or_else(|| {
-            let frame = self.make(wire, form, outbox);
-            self.made.push(Made { wire, form, frame, used: 0 });
+            self.made.push(Shared { wire: look.wire, form, made: None, used: 0 });
             self.made.len() - 1
         });
-        let made = &mut self.made[index];
-        match made.frame {
-            Ok((span, _)) => outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?,
-            Err(NotJson) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
-        }
-        made.used += 1;
+        let made = match self.made[index].made {
+            Some(Ok(made)) => made.span(look.deflate),
+            Some(Err(NotJson)) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
+            None => None,
+        };
+        let span = match made {
+            Some(span) => span,
+            None => self.make(index, look, form, outbox, packer)?,
+        };
+        outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
+        self.made[index].used += 1;
         Ok(())
     }
 
-    fn make(&self, wire: WireForm, form: Form, outbox: &mut Outbox) -> Result<(Span, usize), NotJson> {
+    /// Makes the frame that a client needs and that is not there yet.
+    fn make(
+        &mut self,
+        index: usize,
+        look: Look,
+        form: Form,
+        outbox: &mut Outbox,
+        packer: &mut Packer,
+    ) -> Result<Span, Disconnect> {
+        let Look { wire, deflate } = look;
+        let event = self.event;
         let data = match (form, self.patch.get()) {
             (Form::Plain, _) => DataForm::Plain,
             (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
             (Form::Whole | Form::Patch, _) => DataForm::Whole,
         };
-        let event = self.event;
-        let message = ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
-        let mut length = 0;
-        let span = outbox.append(|arena| length = wire.write(&message, arena));
-        Ok((span, length))
+        let body = body(wire.encoding, &event.kind, data).map_err(|error| {
+            self.made[index].made = Some(Err(error));
+            Disconnect::INAPPROPRIATE_PROTOCOL
+        })?;
+        let message = ServerMessage::push(event.channel.as_str(), body);
+        let (mut length, mut packed) = (0, false);
+        let span = outbox.append(|arena| match deflate {
+            Some(deflate) => (length, packed) = packer.write(deflate, wire, &message, arena),
+            None => length = wire.write(&message, arena),
+        });
+        let made = self.made[index].made.take().and_then(Result::ok);
+        let mut made = made.unwrap_or(Made { length, plain: None, packed: None });
+        if packed {
+            made.packed = Some(span);
+        } else {
+            let plain = *made.plain.get_or_insert(span);
+            if deflate.is_some_and(|deflate| deflate.fits(length)) {
+                made.packed = Some(plain);
+            }
+        }
+        self.made[index].made = Some(Ok(made));
+        Ok(span)
     }
 
     /// The form that stands in for the one that is wanted: a patch that is not shorter than the whole is not sent, and
@@ -97,9 +159,9 @@ impl<'e> Frames<'e> {
 
     pub(crate) fn delivered(&self) -> Delivered {
         let mut delivered = Delivered::default();
-        for Made { wire, frame, used, .. } in &self.made {
-            if let Ok((_, length)) = frame {
-                let bytes = used * *length as u64;
+        for Shared { wire, made, used, .. } in &self.made {
+            if let Some(Ok(made)) = made {
+                let bytes = used * made.length as u64;
                 delivered.messages += used;
                 delivered.bytes += bytes;
                 let (messages_so_far, bytes_so_far) = &mut delivered.by_transport[wire.transport.index()];

@@ -23,14 +23,10 @@ impl WireForm {
     /// Source: client protocol, sections 2.1, 2.2, 8.1 and 9.
     pub fn write(self, message: &ServerMessage, out: &mut Vec<u8>) -> usize {
         if self.transport.is_websocket() {
-            let opcode = match self.encoding {
-                Encoding::Json => Opcode::Text,
-                Encoding::Protobuf => Opcode::Binary,
-            };
             let frame = OpenFrame::begin(out, 100);
             self.write_message(message, out);
             let length = frame.payload_len(out);
-            frame.finish(out, opcode, false);
+            frame.finish(out, self.opcode(), false);
             return length;
         }
         let chunk = OpenChunk::begin(out, self.chunked);
@@ -53,7 +49,15 @@ impl WireForm {
         matches!(self.transport, Transport::Sse | Transport::UniSse)
     }
 
-    fn write_message(self, message: &ServerMessage, out: &mut Vec<u8>) {
+    pub(crate) const fn opcode(self) -> Opcode {
+        match self.encoding {
+            Encoding::Json => Opcode::Text,
+            Encoding::Protobuf => Opcode::Binary,
+        }
+    }
+
+    /// Appends the message alone.
+    pub(crate) fn write_message(self, message: &ServerMessage, out: &mut Vec<u8>) {
         if self.transport.is_unidirectional() {
             message.write_bare(out);
         } else {

@@ -1,15 +1,22 @@
+mod healing;
+
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, SessionId, Timestamp, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{ServerMessage, Transport};
 use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
+use flywheel_websocket::Deflate;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::frames::{Form, Frames};
+use crate::frames::{Form, Frames, Look};
 use crate::framing::WireForm;
+use crate::heals::Heals;
 use crate::outbox::Outbox;
+use crate::packer::{Packer, Packing};
 use crate::routing::{Routing, Subscriber};
 use crate::wheel::Wheel;
+
+pub use healing::Healed;
 
 /// Names a connection for ever: the slot is used again, the generation is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +46,30 @@ pub struct Delivered {
     pub by_transport: [(u64, u64); Transport::ALL.len()],
 }
 
+impl Delivered {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            bytes: self.bytes + other.bytes,
+            filtered: self.filtered + other.filtered,
+            by_transport: std::array::from_fn(|index| {
+                let ((messages, bytes), more) = (self.by_transport[index], other.by_transport[index]);
+                (messages + more.0, bytes + more.1)
+            }),
+        }
+    }
+}
+
+/// How an event comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From the engine.
+    Live,
+    /// Read from history, or held back until that was read.
+    Healed,
+}
+
 /// A client of this shard.
 #[derive(Debug)]
 pub struct Client {
@@ -46,13 +77,19 @@ pub struct Client {
     pub session: Session,
     /// Names it for ever.
     pub key: ClientKey,
-    /// How its messages look.
-    pub form: WireForm,
+    look: Look,
     registered: bool,
     /// When the earliest timer that is set for it fires.
     timer_at: Timestamp,
     /// By subscription key: the place in the channel's list of subscribers.
     places: SmallVec<[u32; 2]>,
+}
+
+impl Client {
+    /// How its messages look.
+    pub fn form(&self) -> WireForm {
+        self.look.wire
+    }
 }
 
 /// Which clients the server API means.
@@ -79,6 +116,8 @@ pub struct Hub {
     pub outbox: Outbox,
     /// Whose time is up when.
     pub wheel: Wheel<ClientKey>,
+    heals: Heals,
+    packer: Packer,
     scratch: Vec<Effect>,
 }
 
@@ -92,7 +131,21 @@ impl Hub {
             routing: Routing::default(),
             outbox: Outbox::new(queue_bytes_max),
             wheel: Wheel::new(now),
+            heals: Heals::new(now),
+            packer: Packer::default(),
             scratch: Vec::new(),
+        }
+    }
+
+    /// How messages are compressed from now on, for clients that [take them so](Self::compress).
+    pub fn set_packing(&mut self, packing: Packing) {
+        self.packer.set(packing);
+    }
+
+    /// The client in `slot` takes compressed messages, as was agreed with it.
+    pub fn compress(&mut self, slot: u32, deflate: Deflate) {
+        if let Some(client) = self.get_mut(slot) {
+            client.look.deflate = Some(deflate);
         }
     }
 
@@ -103,11 +156,14 @@ impl Hub {
         if self.clients.len() <= index {
             self.clients.resize_with(index + 1, || None);
         }
-        let form = WireForm { encoding: session.encoding(), transport: session.transport(), chunked };
+        let look = Look {
+            wire: WireForm { encoding: session.encoding(), transport: session.transport(), chunked },
+            deflate: None,
+        };
         let client = Client {
             session,
             key,
-            form,
+            look,
             registered: false,
             timer_at: Timestamp::NEVER,
             places: SmallVec::new(),
@@ -248,17 +304,22 @@ impl Hub {
     /// # Errors
     /// The message does not fit: why the connection must end.
     pub fn send(&mut self, slot: u32, message: &ServerMessage) -> Result<usize, Disconnect> {
-        let Some(form) = self.get(slot).map(|client| client.form) else {
+        let Some(Look { wire, deflate }) = self.get(slot).map(|client| client.look) else {
             return Ok(0);
         };
-        let mut length = 0;
-        let span = self.outbox.append(|arena| length = form.write(message, arena));
+        let (mut length, packer) = (0, &mut self.packer);
+        let span = self.outbox.append(|arena| {
+            length = match deflate {
+                Some(deflate) => packer.write(deflate, wire, message, arena).0,
+                None => wire.write(message, arena),
+            };
+        });
         self.outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
         Ok(length)
     }
 
     /// Brings an event of a channel to every subscriber of it in this shard, and tells how many that were. What the
-    /// sessions want done because of it is added to `effects`.
+    /// sessions want done because of it is added to `effects`. Where something is missing before it, healing begins.
     pub fn deliver(
         &mut self,
         now: Now,
@@ -266,9 +327,26 @@ impl Hub {
         event: &ChannelEvent,
         effects: &mut Vec<Pending>,
     ) -> Delivered {
-        let Self { clients, routing, outbox, scratch, .. } = self;
+        let (delivered, gap) = self.spread(now, settings, event, Way::Live, effects);
+        if gap {
+            self.hold_back(now, settings, event, effects);
+        }
+        delivered
+    }
+
+    /// The same. Answers also whether somebody lacks what comes before the event.
+    fn spread(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        event: &ChannelEvent,
+        way: Way,
+        effects: &mut Vec<Pending>,
+    ) -> (Delivered, bool) {
+        let Self { clients, routing, outbox, packer, scratch, .. } = self;
         let mut frames = Frames::new(event);
         let mut filtered = 0;
+        let mut gap = false;
         for subscriber in routing.subscribers(&event.channel) {
             let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut)
             else {
@@ -278,7 +356,13 @@ impl Hub {
             let session = &mut client.session;
             let deliver = match &event.kind {
                 ChannelEventKind::Publication(publication, epoch, base) => {
-                    session.handle_publication(&mut turn, subscriber.sub, publication, epoch, base.is_some())
+                    let (sub, patchable) = (subscriber.sub, base.is_some());
+                    match way {
+                        Way::Live => {
+                            session.handle_publication(&mut turn, sub, publication, epoch, patchable)
+                        }
+                        Way::Healed => session.handle_healed(&mut turn, sub, publication, epoch, patchable),
+                    }
                 }
                 presence => session.handle_presence_event(&mut turn, subscriber.sub, presence),
             };
@@ -290,10 +374,14 @@ impl Hub {
                     filtered += 1;
                     None
                 }
+                Deliver::Gap => {
+                    gap = true;
+                    None
+                }
                 Deliver::No => None,
             };
             if let Some(form) = form
-                && let Err(disconnect) = frames.queue(subscriber.slot, client.form, form, outbox)
+                && let Err(disconnect) = frames.queue(subscriber.slot, client.look, form, outbox, packer)
             {
                 session.close(&mut turn, disconnect);
             }
@@ -301,6 +389,6 @@ impl Hub {
                 effects.extend(turn.effects.drain(..).map(|effect| (subscriber.slot, effect)));
             }
         }
-        Delivered { filtered, ..frames.delivered() }
+        (Delivered { filtered, ..frames.delivered() }, gap)
     }
 }

@@ -88,6 +88,14 @@ mod tests {
     }
 
     #[test]
+    fn a_session_says_in_which_shard_it_is() {
+        for shard in 0..64 {
+            let session = SessionId::from_random_in(u128::MAX / 3, shard);
+            assert_eq!(SessionId::parse(&session.to_string()).map(SessionId::shard), Some(shard));
+        }
+    }
+
+    #[test]
     fn a_text_that_is_no_id_names_nobody() {
         for text in ["", "0", "01234567-89ab-4def-8123-456789abcdeg", "01234567x89ab-4def-8123-456789abcdef"]
         {

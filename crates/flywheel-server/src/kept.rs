@@ -27,6 +27,8 @@ impl Upgrades for KeptConnections {
                     ("sec-websocket-accept", accepted.accept.clone()),
                 ];
                 headers.extend(accepted.subprotocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
+                let extensions = accepted.extensions.map(str::to_owned);
+                headers.extend(extensions.map(|agreed| ("sec-websocket-extensions", agreed)));
                 Upgrading::Switched(headers, take_over(accepted))
             }
             Answer::Body(bytes_max, too_long, after) => {

@@ -3,11 +3,14 @@
 
 mod assemble;
 mod dev;
+pub mod doctor;
+mod engines;
 mod kept;
 mod logging;
 mod pem;
 mod process;
 mod proxies;
+mod redis;
 mod server;
 mod source;
 pub mod tokens;

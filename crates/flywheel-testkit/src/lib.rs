@@ -7,7 +7,10 @@
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
 //! - [`Stream`] reads a response whose body comes piece by piece.
+//! - [`Sdk`] runs a script that uses a published SDK.
+//! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
 //! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
@@ -25,12 +28,14 @@
 mod backing;
 mod client;
 mod connection;
+mod cutter;
 mod external;
 mod http;
 mod key_server;
 mod process;
 pub mod proto;
 mod raw;
+mod redis;
 mod server;
 mod settings;
 mod signer;
@@ -42,14 +47,19 @@ mod wait;
 pub use backing::{Asked, Backing, redirect, with_status};
 pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
-pub use external::{Checks, run_checks, sdk_folder, workspace_folder};
+pub use cutter::{Cut, Cutter};
+pub use external::{Checks, Sdk, installed, workspace_folder};
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
+pub use redis::{
+    Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,
+    RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
+};
 pub use rustix::process::Signal;
 pub use server::Server;
-pub use settings::{fixture, set};
+pub use settings::{add_namespace, fixture, set};
 pub use signer::Signer;
 pub use stream::Stream;
 pub use token::{named_token, sign};

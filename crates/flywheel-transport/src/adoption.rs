@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flywheel_node::{Node, NotEmulated};
 use flywheel_protocol::client::{Emulation, Encoding};
 use flywheel_runtime::{Bell, Mailbox};
-use flywheel_websocket::{Limits, Request, Upgrade};
+use flywheel_websocket::{Deflate, Limits, Request, Upgrade};
 
 use crate::Door;
 use crate::application::Admission;
@@ -19,6 +19,8 @@ pub struct Adoption<C> {
     pub(crate) stream: TcpStream,
     /// What was read behind the request.
     pub(crate) read: Vec<u8>,
+    /// The compression that was confirmed.
+    pub(crate) deflate: Option<Deflate>,
     pub(crate) context: C,
     /// `None` for a WebSocket, whose handshake is answered. Otherwise the response is still to come, and this tells
     /// whether the connection may carry another request afterwards.
@@ -51,7 +53,8 @@ pub enum Answer {
     NotOurs,
     /// This status, with these headers and no body.
     Status(u16, Vec<Header>),
-    /// 101, with this key in `Sec-WebSocket-Accept` and perhaps a subprotocol; then the connection is to be adopted.
+    /// 101, with this key in `Sec-WebSocket-Accept` and perhaps a subprotocol and an extension; then the connection is
+    /// to be adopted.
     Accepted(Accepted),
     /// Its body must be read first. One that is longer than so many bytes is answered with 413 and these headers.
     Body(usize, Vec<Header>, AfterHead),
@@ -65,6 +68,9 @@ pub struct Accepted {
     pub accept: String,
     /// For `Sec-WebSocket-Protocol`.
     pub subprotocol: Option<&'static str>,
+    /// For `Sec-WebSocket-Extensions`.
+    pub extensions: Option<&'static str>,
+    deflate: Option<Deflate>,
     context: Welcome,
     response: Option<bool>,
     shard: Adoptions<Welcome>,
@@ -168,14 +174,20 @@ impl Adopter {
         match welcome(&self.door, &self.node, request, &[]) {
             Admission::Http | Admission::Stream { .. } => Answer::NotOurs,
             Admission::Refuse(status) => Answer::Status(status, Vec::new()),
-            Admission::WebSocket { subprotocol, context } => {
+            Admission::WebSocket { subprotocol, deflate, context } => {
                 let bad = || Answer::Status(400, vec![("Sec-WebSocket-Version", "13".to_owned())]);
                 let Ok(upgrade) = Upgrade::check(request) else {
                     return bad();
                 };
                 let accept = String::from_utf8_lossy(&upgrade.accept()).into_owned();
                 match self.accepted(context, None) {
-                    Some(accepted) => Answer::Accepted(Accepted { accept, subprotocol, ..accepted }),
+                    Some(accepted) => Answer::Accepted(Accepted {
+                        accept,
+                        subprotocol,
+                        extensions: deflate.map(Deflate::response),
+                        deflate,
+                        ..accepted
+                    }),
                     None => bad(),
                 }
             }
@@ -185,15 +197,16 @@ impl Adopter {
     fn accepted(&self, context: Welcome, response: Option<bool>) -> Option<Accepted> {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1);
         let shard = Arc::clone(self.shards.get(next)?);
-        Some(Accepted { accept: String::new(), subprotocol: None, context, response, shard })
+        let (accept, subprotocol, extensions, deflate) = (String::new(), None, None, None);
+        Some(Accepted { accept, subprotocol, extensions, deflate, context, response, shard })
     }
 }
 
 impl Accepted {
     /// The shard takes the connection over, of which `read` has been read behind the request.
     pub fn adopt(self, stream: TcpStream, read: Vec<u8>) {
-        let Self { context, response, shard, .. } = self;
-        if shard.push(Adoption { stream, read, context, response }, 1).is_err() {
+        let Self { deflate, context, response, shard, .. } = self;
+        if shard.push(Adoption { stream, read, deflate, context, response }, 1).is_err() {
             tracing::warn!("a connection was dropped: too many wait to be adopted");
         }
     }

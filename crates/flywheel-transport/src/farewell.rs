@@ -59,7 +59,7 @@ impl Sessions {
                 io.close_response(&mut self.hub.outbox, slot, false);
             }
         } else {
-            let form = self.hub.get(slot).map(|client| client.form);
+            let form = self.hub.get(slot).map(flywheel_hub::Client::form);
             let span = self.hub.outbox.append(|arena| {
                 if let Some(form) = form {
                     form.write_end(arena);

@@ -7,6 +7,7 @@
 mod adoption;
 mod application;
 mod cors;
+mod departure;
 mod door;
 mod emulation;
 mod endpoint;
@@ -28,6 +29,7 @@ pub use application::{Admission, Application};
 pub use cors::Header;
 pub use door::{Door, DoorSettings, EmulationEndpoint, Full, Pass};
 pub use endpoint::{Endpoint, Farewell, Statuses};
+pub use flywheel_hub::Packing;
 pub use io::Io;
 pub use listen::{ListenError, listen};
 pub use reactor::{Control, Handoff, Reactor, ReactorSettings};

@@ -60,7 +60,7 @@ impl Sessions {
 
     /// Writes the head at once: what comes behind it may take its time, and must not be discarded with it.
     fn begin_response(&mut self, io: &mut Io, slot: u32, head: &[u8]) {
-        let Some(form) = self.hub.get(slot).map(|client| client.form) else {
+        let Some(form) = self.hub.get(slot).map(flywheel_hub::Client::form) else {
             return;
         };
         let span = self.hub.outbox.append(|arena| {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flywheel_model::{CallerHeaders, UserId};
 use flywheel_node::Node;
 use flywheel_protocol::client::{ConnectRequest, Encoding, Transport, connect_request};
-use flywheel_websocket::Request;
+use flywheel_websocket::{Deflate, Request};
 
 use crate::application::Admission;
 use crate::cors::{cors_headers, origin, origin_allowed};
@@ -21,6 +21,7 @@ pub struct Welcome {
     pub(crate) app_pings: bool,
     pub(crate) trusted_user: Option<UserId>,
     pub(crate) headers: Option<Arc<CallerHeaders>>,
+    pub(crate) deflate: Option<Deflate>,
     pub(crate) pass: Pass,
     /// What came with the request.
     pub(crate) first: First,
@@ -158,6 +159,7 @@ pub(crate) fn stream(
         app_pings: true,
         trusted_user: trusted_user(settings, request),
         headers: kept(request, &settings.kept_headers),
+        deflate: None,
         pass,
         first,
         response: Some(response),
@@ -173,6 +175,9 @@ pub(crate) fn is_protobuf(request: &Request<'_>) -> bool {
 }
 
 fn enter(door: &Arc<Door>, node: &Node) -> Result<Pass, u16> {
+    if node.refuses_clients() {
+        return Err(503);
+    }
     door.enter(node.clock().now().at).map_err(|_| {
         node.metrics().node.connection_limit_reached();
         503
@@ -214,18 +219,21 @@ fn websocket(
     let subprotocol = chosen_protocol(request).filter(|_| !one_way);
     let protobuf =
         subprotocol == Some("centrifuge-protobuf") || asks("format=protobuf") || asks("cf_protocol=protobuf");
+    let offers = || Deflate::accept(request.items("sec-websocket-extensions"));
+    let deflate = (settings.websocket_compression && !one_way).then(offers).flatten();
     let context = Welcome {
         transport: endpoint.transport,
         encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },
         app_pings: !asks("cf_ws_frame_ping_pong=true"),
         trusted_user: trusted_user(settings, request),
         headers: kept(request, &settings.kept_headers),
+        deflate,
         pass,
         first,
         response: None,
         farewell: endpoint.farewell,
     };
-    Admission::WebSocket { subprotocol, context }
+    Admission::WebSocket { subprotocol, deflate, context }
 }
 
 /// The headers whose names are wanted; `None` when the request has none of them.

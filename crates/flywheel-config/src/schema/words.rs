@@ -4,6 +4,7 @@ type Words = &'static [&'static str];
 
 pub(super) const LOG_LEVELS: Words = &["none", "trace", "debug", "info", "warn", "error", "fatal"];
 pub(super) const ENGINES: Words = &["memory", "redis"];
+pub(super) const REDIS_TOPOLOGIES: Words = &["auto", "strict"];
 pub(super) const BROKERS: Words = &["memory", "redis", "nats", "postgres", "redisnats"];
 pub(super) const MAP_BROKERS: Words = &["memory", "redis", "postgres"];
 pub(super) const CONTROLLERS: Words = &["postgres"];
@@ -14,6 +15,7 @@ pub(super) const SUBSCRIPTION_TYPES: Words =
 pub(super) const MAP_MODES: Words = &["", "ephemeral", "recoverable", "persistent"];
 pub(super) const CLIENT_KEYS: Words = &["", "client_id", "user_id"];
 pub(super) const POLL_MODES: Words = &["", "versionless", "versioned"];
+pub(super) const HEALTH_SCOPES: Words = &["any", "own"];
 pub(super) const ERROR_MODES: Words = &["", "transport"];
 pub(super) const CONSUMERS: Words = &[
     "postgresql",

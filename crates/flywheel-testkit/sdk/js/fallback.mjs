@@ -2,38 +2,24 @@
 //
 //   node fallback.mjs address=127.0.0.1:8000 key=secret token=<jwt> transport=sse|http_stream encoding=json|protobuf
 
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
+import { codec, newClient } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
-import { EventStream } from "./events.mjs";
 
 const PUBLICATIONS = 1_000;
 const RECONNECTS = 10;
-const protobuf = options.encoding === "protobuf";
-const encode = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const { encode, decode } = codec(options.encoding);
 const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
 await report(async () => {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const base = `http://${options.address}`;
-  const endpoint = `${base}/connection/${options.transport}`;
-  const client = new Client([{ transport: options.transport, endpoint }], {
-    eventsource: EventStream,
-    fetch,
-    readableStream: ReadableStream,
-    emulationEndpoint: `${base}/emulation`,
-    token: options.token,
-    minReconnectDelay: 10,
-    maxReconnectDelay: 100,
-  });
+  const { transport, encoding } = options;
+  const client = newClient({ transport, encoding, minReconnectDelay: 10, maxReconnectDelay: 100 });
   const connected = defer();
   client.once("connected", connected.resolve);
   client.connect();
   const context = await within(10, "connect", connected.promise);
-  check("connected", context.client.length > 0 && context.transport === options.transport);
+  check("connected", context.client.length > 0 && context.transport === transport);
 
-  const channel = `sdk:${options.transport}-${options.encoding}`;
+  const channel = `sdk:${transport}-${encoding}`;
   const numbers = [];
   const own = defer();
   let all = defer();

@@ -1,21 +1,13 @@
 //! The published JavaScript SDK over the transports it falls back to.
 
-use std::path::Path;
 use std::time::Duration;
 
-use flywheel_testkit::{run, run_checks, sdk_folder, sign};
+use flywheel_testkit::{Sdk, sign};
 use serde_json::json;
 
 use super::server;
 
 fn check(transport: &str, encoding: &str) {
-    let folder = sdk_folder("js");
-    let found = run(Path::new("/bin/sh"), &["-c", "command -v node"], &folder, Duration::from_secs(10));
-    let node = found.stdout.trim();
-    assert!(
-        !node.is_empty(),
-        "Node.js is missing: install version 20 or later, then run `cargo xtask setup`"
-    );
     let server = server(|config| {
         config["channel"]["namespaces"].as_array_mut().unwrap().push(json!({
             "name": "sdk",
@@ -30,16 +22,13 @@ fn check(transport: &str, encoding: &str) {
         config["client"]["pong_timeout"] = json!("900ms");
     });
     let arguments = [
-        "fallback.mjs".to_owned(),
         format!("address={}", server.address()),
         "key=secret".to_owned(),
         format!("token={}", sign("appendix-secret", r#"{"sub":"sdk-user"}"#)),
         format!("transport={transport}"),
         format!("encoding={encoding}"),
     ];
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let needs = folder.join("node_modules/centrifuge/package.json");
-    run_checks(Path::new(node), &arguments, &folder, &needs, Duration::from_mins(3)).assert_all(&[
+    Sdk::javascript().run("fallback.mjs", &arguments, Duration::from_mins(3)).assert_all(&[
         "connected",
         "publications-in-order",
         "published",

@@ -1,0 +1,99 @@
+//! What an application does with a client, and a restart of the server in the middle.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use flywheel_testkit::{Sdk, Server, Signal, add_namespace, fixture, set, wait_until};
+use serde_json::json;
+
+use crate::arguments;
+
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The checks that every script makes, in this order.
+const CHECKS: [&str; 14] = [
+    "connected",
+    "subscribed",
+    "publications-in-order",
+    "presence",
+    "presence-stats",
+    "history",
+    "published",
+    "error-code",
+    "told-of-the-shutdown",
+    "reconnected",
+    "resubscribed",
+    "receives-after-restart",
+    "unsubscribed",
+    "disconnected",
+];
+
+/// Runs a script against a fresh server, which is restarted when the script asks for it.
+fn check(sdk: &Sdk, script: &str, encoding: &str) {
+    let mut config = fixture();
+    add_namespace(
+        &mut config,
+        json!({
+            "name": "sdk",
+            "presence": true,
+            "history_size": 100,
+            "history_ttl": "300s",
+            "force_recovery": true,
+            "allow_subscribe_for_client": true,
+            "allow_publish_for_client": true,
+            "allow_presence_for_client": true,
+            "allow_history_for_client": true,
+        }),
+    );
+    set(&mut config, "shutdown.timeout", json!("5s"));
+    let mut server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
+    let signals = tempfile::tempdir().unwrap();
+    let restart = signals.path().join("restart");
+    let mut arguments = arguments(&server, "");
+    arguments.push(format!("encoding={encoding}"));
+    arguments.push(format!("restart={}", restart.display()));
+    let over = AtomicBool::new(false);
+    let checks = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until(PATIENCE, || restart.exists() || over.load(Ordering::Relaxed));
+            if restart.exists() {
+                server.signal(Signal::TERM);
+                assert_eq!(server.wait_exit(Duration::from_secs(15)), Some(0), "{}", server.log());
+                server.start_again();
+            }
+        });
+        let _over = OnDrop(&over);
+        sdk.run(script, &arguments, PATIENCE)
+    });
+    checks.assert_all(&CHECKS);
+}
+
+/// Tells the thread beside it that the script has ended, also when it failed.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn the_javascript_sdk_works_in_json() {
+    check(&Sdk::javascript(), "sdk.mjs", "json");
+}
+
+#[test]
+fn the_javascript_sdk_works_in_protobuf() {
+    check(&Sdk::javascript(), "sdk.mjs", "protobuf");
+}
+
+#[test]
+fn the_python_sdk_works_in_json() {
+    check(&Sdk::python(), "sdk.py", "json");
+}
+
+#[test]
+fn the_python_sdk_works_in_protobuf() {
+    check(&Sdk::python(), "sdk.py", "protobuf");
+}
