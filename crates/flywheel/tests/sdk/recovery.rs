@@ -135,18 +135,6 @@ fn javascript_clients_get_every_message_once_over_compressed_websocket() {
 }
 
 #[test]
-fn javascript_clients_get_every_message_once_over_streams() {
-    let clients = [
-        "sse/json",
-        "sse/json/delta",
-        "http_stream/json",
-        "http_stream/protobuf",
-        "http_stream/protobuf/delta",
-    ];
-    javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
-}
-
-#[test]
 fn javascript_clients_recover_server_side_subscriptions() {
     javascript("server-side", 100, &SERVER_SIDE, &["websocket/json", "websocket/protobuf"], &RECOVERED);
 }
