@@ -9,7 +9,9 @@ use flywheel_engine::{
 };
 use flywheel_metrics::Metrics;
 use flywheel_model::{Channel, ChannelOptions, ChannelRules, Payload};
-use flywheel_node::{Access, Backends, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom};
+use flywheel_node::{
+    Access, Backends, HealthSettings, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom,
+};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::Settings;
@@ -67,7 +69,8 @@ impl TestNode {
         let listeners = listen("127.0.0.1:0".parse().unwrap(), SHARDS).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let polls: Vec<_> = (0..SHARDS).map(|_| Reactor::<Sessions>::poll_and_bell().unwrap()).collect();
-        let posts: Vec<_> = polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell))).collect();
+        let posts: Vec<_> =
+            polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell), clock.now().at)).collect();
         let routes = Routes::new(posts.clone());
         let sink = Arc::new(LossySink::new(routes.clone()));
         let memory =
@@ -80,6 +83,9 @@ impl TestNode {
             broker: engine.clone(),
             presence: engine.clone(),
             key_sets: Arc::new(NoKeys),
+            control: None,
+            dependencies: Arc::new(()),
+            health: HealthSettings::default(),
             routes: routes.clone(),
             clock: clock.clone(),
             tasks,
