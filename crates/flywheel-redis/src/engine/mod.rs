@@ -1,0 +1,19 @@
+//! The engine: what the contracts promise, on one or several places that each are a Redis of some shape.
+
+mod broker;
+mod ears;
+mod gaps;
+mod handle;
+mod history;
+mod presence;
+mod probe;
+mod publish;
+mod route;
+mod settings;
+mod shard;
+mod single;
+
+pub use handle::{EngineParts, RedisEngine};
+pub use route::{Call, Called, Router};
+pub use settings::RedisOptions;
+pub use single::Single;
