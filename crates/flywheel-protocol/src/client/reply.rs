@@ -258,8 +258,7 @@ mod tests {
         let publication = Publication { data: "1".into(), ..Default::default() };
         let push = ServerMessage::push("news", PushBody::Publication(Box::new(publication)));
         assert_eq!(bare(push), r#"{"channel":"news","pub":{"data":1}}"#);
-        let disconnect =
-            DisconnectPush { code: 3503, reason: "force disconnect".into() };
+        let disconnect = DisconnectPush { code: 3503, reason: "force disconnect".into() };
         let push = ServerMessage::push("", PushBody::Disconnect(disconnect));
         assert_eq!(bare(push), r#"{"disconnect":{"code":3503,"reason":"force disconnect"}}"#);
         assert_eq!(bare(ServerMessage::Ping), "{}");
