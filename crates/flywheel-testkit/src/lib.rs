@@ -7,6 +7,7 @@
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
 //! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
@@ -24,6 +25,7 @@
 mod backing;
 mod client;
 mod connection;
+pub mod drill;
 mod external;
 mod http;
 mod key_server;
