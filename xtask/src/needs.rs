@@ -46,6 +46,23 @@ pub(crate) const NEEDS: &[Need] = &[
         is_met: |_| Ok(shell::works("chromium", &["--version"])),
         install: |tree| apt(tree, "chromium"),
     },
+    Need {
+        name: "Redis and Redis Sentinel, for the engine's tests",
+        is_met: |_| {
+            Ok(shell::works("redis-server", &["--version"]) && shell::works("redis-sentinel", &["--version"]))
+        },
+        install: |tree| apt_without_services(tree, "redis-server redis-sentinel"),
+    },
+    Need {
+        name: "HAProxy, for the tests of readiness",
+        is_met: |_| Ok(shell::works("haproxy", &["-v"]) || Path::new("/usr/sbin/haproxy").is_file()),
+        install: |tree| apt_without_services(tree, "haproxy"),
+    },
+    Need {
+        name: "OpenSSL, for the certificates of tests",
+        is_met: |_| Ok(shell::works("openssl", &["version"])),
+        install: |tree| apt(tree, "openssl"),
+    },
     Need { name: "packages of the JavaScript SDK", is_met: has_js, install: install_js },
     Need { name: "packages of the Python SDK", is_met: has_python, install: install_python },
 ];
@@ -61,6 +78,23 @@ fn apt(tree: &Tree, packages: &str) -> Result<()> {
         shell::run(&mut tree.command(program, rest))?;
     }
     Ok(())
+}
+
+/// Installs packages whose services would start at once, and keeps them from it: tests start what they need themselves.
+fn apt_without_services(tree: &Tree, packages: &str) -> Result<()> {
+    const SCRIPT: &str = r#"set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap "rm -f $policy" EXIT
+  printf '#!/bin/sh\nexit 101\n' > $policy
+  chmod 755 $policy
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install --yes --no-install-recommends "$@""#;
+    let is_root = shell::output(&mut tree.command("id", "-u"))?.trim() == "0";
+    let mut command = if is_root { tree.command("sh", "-c") } else { tree.command("sudo", "sh -c") };
+    shell::run(command.args([SCRIPT, "sh"]).args(packages.split_whitespace()))
 }
 
 /// npm writes its own lock file into the folder last; a copy of ours tells for which wishes that was.

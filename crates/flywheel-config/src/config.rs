@@ -3,7 +3,9 @@
 mod channel;
 mod client;
 mod endpoints;
+mod engine;
 mod proxies;
+mod redis;
 mod server;
 
 use serde_json::Value;
@@ -12,8 +14,15 @@ pub use client::{Client, PersonalChannel, TokenConfig};
 pub(crate) use proxies::is_http;
 pub use proxies::{Proxies, Proxy, StatusMeaning, StatusTransform};
 
+pub use engine::{Carrier, Engine, EngineType};
+pub(crate) use redis::shards;
+pub use redis::{
+    HostPort, RedisAddress, RedisPresence, RedisSentinels, RedisServers, RedisSettings, RedisShard, RedisTls,
+    RedisTopology,
+};
+
 pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
-pub use server::{Engine, EngineType, HttpServer, Log, LogLevel, Node, Shutdown};
+pub use server::{HttpServer, Log, LogLevel, Node, Shutdown};
 
 use crate::schema::{ROOT, default_object};
 use crate::tree;
@@ -32,7 +41,7 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// File to write the process number to.
     pub pid_file: Option<String>,
-    /// What carries publications.
+    /// What carries publications, presence and messages between nodes.
     pub engine: Engine,
     /// Rules for connections.
     pub client: Client,
@@ -86,7 +95,7 @@ impl Config {
             node: Node::read(&tree.section("node")),
             shutdown: Shutdown { timeout: tree.time("shutdown.timeout") },
             pid_file: tree.some_text("pid_file"),
-            engine: Engine::read(&tree.section("engine")),
+            engine: Engine::read(&tree),
             client: Client::read(&tree.section("client")),
             channel: channel::read(&tree.section("channel")),
             rpc: Rpc::read(&tree.section("rpc")),

@@ -6,10 +6,11 @@
 mod text;
 
 use serde_json::{Map, Number, Value};
+pub(crate) use text::go_bool;
 
 use crate::duration;
 use crate::schema::{Kind, Width};
-use text::{go_bool, go_int};
+use text::go_int;
 
 /// How strictly types are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,9 +32,10 @@ mod validate;
 mod view;
 
 pub use config::{
-    Client, Config, Endpoint, Engine, EngineType, ErrorMode, HttpApi, HttpServer, Log, LogLevel, Node,
-    PersonalChannel, Proxies, Proxy, Rpc, RpcPing, Shutdown, StatusMeaning, StatusTransform, TokenConfig,
-    WebSocket,
+    Carrier, Client, Config, Endpoint, Engine, EngineType, ErrorMode, HostPort, HttpApi, HttpServer, Log,
+    LogLevel, Node, PersonalChannel, Proxies, Proxy, RedisAddress, RedisPresence, RedisSentinels,
+    RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown, StatusMeaning,
+    StatusTransform, TokenConfig, WebSocket,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

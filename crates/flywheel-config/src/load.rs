@@ -58,6 +58,13 @@ impl Merged {
         self.origins.get(key).or_else(list)
     }
 
+    /// Where the first key of this section was set.
+    pub(crate) fn origin_below(&self, section: &str) -> Option<&Origin> {
+        let section = format!("{section}.");
+        let first = self.origins.range(section.clone()..).next();
+        first.filter(|(set, _)| set.starts_with(&section)).map(|(_, origin)| origin)
+    }
+
     /// The same, or else where something was set in the section around the key: that is what made the key matter.
     pub(crate) fn origin_near(&self, key: &str) -> Option<&Origin> {
         let sections = key.rmatch_indices('.').map(|(at, _)| &key[..=at]);

@@ -5,6 +5,7 @@ mod choices;
 mod client;
 mod consumers;
 mod proxies;
+mod redis;
 mod server;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ pub(crate) fn validate(merged: &Merged, report: &mut Report) {
     let tree = View::whole(&merged.tree);
     choices::check(&mut check, &tree);
     server::check(&mut check, &tree);
+    redis::check(&mut check, &tree);
     client::check(&mut check, &tree);
     channel::check(&mut check, &tree);
     proxies::check(&mut check, &tree);
@@ -49,7 +51,7 @@ impl Check<'_> {
     /// Warns about the key `name` of a section.
     fn remark(&mut self, section: &View<'_>, name: &str, text: impl Into<String>) {
         let key = section.key(name);
-        let origin = self.merged.origin(&key).cloned();
+        let origin = self.merged.origin(&key).or_else(|| self.merged.origin_below(&key)).cloned();
         self.report.warnings.push(Warning::Remark { origin, key, text: text.into() });
     }
 

@@ -5,10 +5,12 @@ use flywheel_model::{ChannelEvent, ChannelEventKind};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DataForm, Encoding, NotJson, Presence, PushBody, ServerMessage};
 use flywheel_stream::delta;
+use flywheel_websocket::Deflate;
 
 use crate::framing::WireForm;
 use crate::hub::Delivered;
 use crate::outbox::{Outbox, Span};
+use crate::packer::Packer;
 
 /// How the payload of a publication looks in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +27,40 @@ impl Form {
     const COUNT: usize = 3;
 }
 
+/// How a client wants its frames.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) wire: WireForm,
+    /// Set when it takes compressed ones.
+    pub(crate) deflate: Option<Deflate>,
+}
+
 /// The frames of one event, each made when the first client needs it.
 pub(crate) struct Frames<'e> {
     event: &'e ChannelEvent,
     patch: OnceCell<Option<Bytes>>,
-    made: [Option<Result<(Span, usize), NotJson>>; COUNT],
+    made: [Option<Result<Made, NotJson>>; COUNT],
     used: [u64; COUNT],
+}
+
+/// The frames of one form.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    /// Bytes of the message.
+    length: usize,
+    plain: Option<Span>,
+    /// The compressed one, or the plain one again if that is no longer.
+    packed: Option<Span>,
+}
+
+impl Made {
+    /// The frame for a client, if it is there.
+    fn span(&self, deflate: Option<Deflate>) -> Option<Span> {
+        match deflate {
+            Some(deflate) if deflate.fits(self.length) => self.packed,
+            _ => self.plain,
+        }
+    }
 }
 
 const COUNT: usize = WireForm::COUNT * Form::COUNT;
@@ -47,31 +77,65 @@ impl<'e> Frames<'e> {
     pub(crate) fn queue(
         &mut self,
         slot: u32,
-        wire: WireForm,
+        look: Look,
         form: Form,
         outbox: &mut Outbox,
+        packer: &mut Packer,
     ) -> Result<(), Disconnect> {
-        let form = self.available(wire.encoding, form);
-        let index = wire.index() * Form::COUNT + form as usize;
-        let (event, patch) = (self.event, &self.patch);
-        let made = self.made[index].get_or_insert_with(|| {
-            let data = match (form, patch.get()) {
-                (Form::Plain, _) => DataForm::Plain,
-                (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
-                (Form::Whole | Form::Patch, _) => DataForm::Whole,
-            };
-            let message =
-                ServerMessage::push(event.channel.as_str(), body(wire.encoding, &event.kind, data)?);
-            let mut length = 0;
-            let span = outbox.append(|arena| length = wire.write(&message, arena));
-            Ok((span, length))
-        });
-        match made {
-            Ok((span, _)) => outbox.push(slot, *span).map_err(|_| Disconnect::SLOW)?,
-            Err(NotJson) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
-        }
+        let form = self.available(look.wire.encoding, form);
+        let index = look.wire.index() * Form::COUNT + form as usize;
+        let made = match self.made[index] {
+            Some(Ok(made)) => made.span(look.deflate),
+            Some(Err(NotJson)) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
+            None => None,
+        };
+        let span = match made {
+            Some(span) => span,
+            None => self.make(index, look, form, outbox, packer)?,
+        };
+        outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
         self.used[index] += 1;
         Ok(())
+    }
+
+    /// Makes the frame that a client needs and that is not there yet.
+    fn make(
+        &mut self,
+        index: usize,
+        look: Look,
+        form: Form,
+        outbox: &mut Outbox,
+        packer: &mut Packer,
+    ) -> Result<Span, Disconnect> {
+        let Look { wire, deflate } = look;
+        let event = self.event;
+        let data = match (form, self.patch.get()) {
+            (Form::Plain, _) => DataForm::Plain,
+            (Form::Patch, Some(Some(patch))) => DataForm::Patch(patch),
+            (Form::Whole | Form::Patch, _) => DataForm::Whole,
+        };
+        let body = body(wire.encoding, &event.kind, data).map_err(|error| {
+            self.made[index] = Some(Err(error));
+            Disconnect::INAPPROPRIATE_PROTOCOL
+        })?;
+        let message = ServerMessage::push(event.channel.as_str(), body);
+        let (mut length, mut packed) = (0, false);
+        let span = outbox.append(|arena| match deflate {
+            Some(deflate) => (length, packed) = packer.write(deflate, wire, &message, arena),
+            None => length = wire.write(&message, arena),
+        });
+        let made = self.made[index].take().and_then(Result::ok);
+        let mut made = made.unwrap_or(Made { length, plain: None, packed: None });
+        if packed {
+            made.packed = Some(span);
+        } else {
+            let plain = *made.plain.get_or_insert(span);
+            if deflate.is_some_and(|deflate| deflate.fits(length)) {
+                made.packed = Some(plain);
+            }
+        }
+        self.made[index] = Some(Ok(made));
+        Ok(span)
     }
 
     /// The form that stands in for the one that is wanted: a patch that is not shorter than the whole is not sent, and
@@ -86,8 +150,11 @@ impl<'e> Frames<'e> {
     }
 
     pub(crate) fn delivered(&self) -> Delivered {
-        let made =
-            self.made.iter().zip(self.used).filter_map(|(made, used)| Some((made.as_ref()?.ok()?.1, used)));
+        let made = self
+            .made
+            .iter()
+            .zip(self.used)
+            .filter_map(|(made, used)| Some((made.as_ref()?.as_ref().ok()?.length, used)));
         made.fold(Delivered::default(), |sum, (length, used)| Delivered {
             messages: sum.messages + used,
             bytes: sum.bytes + used * length as u64,

@@ -19,14 +19,17 @@ impl WireForm {
 
     /// Appends the message as a WebSocket frame; answers the length of its payload.
     pub fn write(self, message: &ServerMessage, out: &mut Vec<u8>) -> usize {
-        let opcode = match self.encoding {
-            Encoding::Json => Opcode::Text,
-            Encoding::Protobuf => Opcode::Binary,
-        };
         let frame = OpenFrame::begin(out, 100);
         message.write(self.encoding, out);
         let length = frame.payload_len(out);
-        frame.finish(out, opcode, false);
+        frame.finish(out, self.opcode(), false);
         length
+    }
+
+    pub(crate) const fn opcode(self) -> Opcode {
+        match self.encoding {
+            Encoding::Json => Opcode::Text,
+            Encoding::Protobuf => Opcode::Binary,
+        }
     }
 }

@@ -2,12 +2,14 @@ use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, Ses
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::ServerMessage;
 use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
+use flywheel_websocket::Deflate;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::frames::{Form, Frames};
+use crate::frames::{Form, Frames, Look};
 use crate::framing::WireForm;
 use crate::outbox::Outbox;
+use crate::packer::{Packer, Packing};
 use crate::routing::{Routing, Subscriber};
 use crate::wheel::Wheel;
 
@@ -44,7 +46,7 @@ pub struct Client {
     pub session: Session,
     /// Names it for ever.
     pub key: ClientKey,
-    form: WireForm,
+    look: Look,
     registered: bool,
     /// When the earliest timer that is set for it fires.
     timer_at: Timestamp,
@@ -76,6 +78,7 @@ pub struct Hub {
     pub outbox: Outbox,
     /// Whose time is up when.
     pub wheel: Wheel<ClientKey>,
+    packer: Packer,
     scratch: Vec<Effect>,
 }
 
@@ -89,7 +92,20 @@ impl Hub {
             routing: Routing::default(),
             outbox: Outbox::new(queue_bytes_max),
             wheel: Wheel::new(now),
+            packer: Packer::default(),
             scratch: Vec::new(),
+        }
+    }
+
+    /// How messages are compressed from now on, for clients that [take them so](Self::compress).
+    pub fn set_packing(&mut self, packing: Packing) {
+        self.packer.set(packing);
+    }
+
+    /// The client in `slot` takes compressed messages, as was agreed with it.
+    pub fn compress(&mut self, slot: u32, deflate: Deflate) {
+        if let Some(client) = self.get_mut(slot) {
+            client.look.deflate = Some(deflate);
         }
     }
 
@@ -100,11 +116,11 @@ impl Hub {
         if self.clients.len() <= index {
             self.clients.resize_with(index + 1, || None);
         }
-        let form = WireForm { encoding: session.encoding() };
+        let look = Look { wire: WireForm { encoding: session.encoding() }, deflate: None };
         let client = Client {
             session,
             key,
-            form,
+            look,
             registered: false,
             timer_at: Timestamp::NEVER,
             places: SmallVec::new(),
@@ -245,11 +261,16 @@ impl Hub {
     /// # Errors
     /// The message does not fit: why the connection must end.
     pub fn send(&mut self, slot: u32, message: &ServerMessage) -> Result<usize, Disconnect> {
-        let Some(form) = self.get(slot).map(|client| client.form) else {
+        let Some(Look { wire, deflate }) = self.get(slot).map(|client| client.look) else {
             return Ok(0);
         };
-        let mut length = 0;
-        let span = self.outbox.append(|arena| length = form.write(message, arena));
+        let (mut length, packer) = (0, &mut self.packer);
+        let span = self.outbox.append(|arena| {
+            length = match deflate {
+                Some(deflate) => packer.write(deflate, wire, message, arena).0,
+                None => wire.write(message, arena),
+            };
+        });
         self.outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
         Ok(length)
     }
@@ -263,7 +284,7 @@ impl Hub {
         event: &ChannelEvent,
         effects: &mut Vec<Pending>,
     ) -> Delivered {
-        let Self { clients, routing, outbox, scratch, .. } = self;
+        let Self { clients, routing, outbox, packer, scratch, .. } = self;
         let mut frames = Frames::new(event);
         let mut filtered = 0;
         for subscriber in routing.subscribers(&event.channel) {
@@ -290,7 +311,7 @@ impl Hub {
                 Deliver::No => None,
             };
             if let Some(form) = form
-                && let Err(disconnect) = frames.queue(subscriber.slot, client.form, form, outbox)
+                && let Err(disconnect) = frames.queue(subscriber.slot, client.look, form, outbox, packer)
             {
                 session.close(&mut turn, disconnect);
             }

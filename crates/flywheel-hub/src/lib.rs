@@ -3,12 +3,14 @@
 //!
 //! Owned by one thread; nothing here locks, waits or touches a socket. A publication is encoded once per encoding into
 //! the shard's arena, and each subscriber's queue gets only the place of the frame in it ([`Outbox`]). When all
-//! subscribers get the same burst, each queue is one range, and the arena itself is what the socket is given.
+//! subscribers get the same burst, each queue is one range, and the arena itself is what the socket is given. What is
+//! compressed is compressed once, and lent in the same way.
 
 mod frames;
 mod framing;
 mod hub;
 mod outbox;
+mod packer;
 mod routing;
 mod wheel;
 
@@ -18,5 +20,6 @@ mod tests;
 pub use framing::WireForm;
 pub use hub::{Client, ClientKey, Delivered, Hub, Match, Pending};
 pub use outbox::{Flushed, Outbox, Overflow, Span};
+pub use packer::Packing;
 pub use routing::Routing;
 pub use wheel::Wheel;

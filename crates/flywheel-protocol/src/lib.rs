@@ -1,4 +1,4 @@
-//! Messages of the client protocol, the server API and the proxy protocol, their JSON and Protobuf forms, and the code tables.
+//! Messages of the client protocol, the server API, the proxy protocol and between nodes, their JSON and Protobuf forms, and the code tables.
 //!
 //! A message is a plain struct. Its Protobuf form comes from `prost`; its JSON form from one line that lists the members
 //! in their order on the wire (see [`json`]). Commands are decoded into [`client::Request`], replies and pushes are
@@ -7,6 +7,7 @@
 pub mod api;
 pub mod client;
 mod code;
+pub mod control;
 pub mod json;
 pub mod proxy;
 

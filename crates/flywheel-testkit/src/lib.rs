@@ -8,6 +8,7 @@
 //! - [`RawSocket`] sends what no well-behaved client would send.
 //! - [`Backing`] is the application behind a proxy, scripted.
 //! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
+//! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
 //! Nothing here uses the codecs of the server: a mistake in them must not cancel itself out.
@@ -32,6 +33,7 @@ mod key_server;
 mod process;
 pub mod proto;
 mod raw;
+mod redis;
 mod server;
 mod settings;
 mod signer;
@@ -47,6 +49,10 @@ pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
+pub use redis::{
+    Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,
+    RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
+};
 pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{fixture, set};

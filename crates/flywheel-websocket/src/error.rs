@@ -42,7 +42,11 @@ pub enum ProtocolError {
     /// Text, or the reason of a close frame, is not UTF-8.
     #[error("invalid utf-8")]
     InvalidUtf8,
-    /// The message has more bytes than [`Rules::max_message`](crate::Rules::max_message).
+    /// The payload of a message with RSV1 cannot be decompressed.
+    #[error("invalid compressed data")]
+    BadCompression,
+    /// The message has more bytes than [`Rules::max_message`](crate::Rules::max_message), or than allowed once it is
+    /// decompressed.
     #[error("message too big")]
     MessageTooBig,
     /// The message has more fragments than [`Rules::max_fragments`](crate::Rules::max_fragments).
@@ -51,10 +55,10 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The code of the close frame that answers this error: 1007 for text, 1009 for limits, else 1002.
+    /// The code of the close frame that answers this error: 1007 for text and compressed data, 1009 for limits, else 1002.
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::BadCompression => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig | Self::TooManyFragments => CloseCode::TOO_BIG,
             _ => CloseCode::PROTOCOL_ERROR,
         }

@@ -25,6 +25,9 @@
 //!
 //! The opening handshake is [`Head`], which gathers and parses the first request of a connection, and [`Upgrade`], which
 //! decides whether it may become a WebSocket. [`Closing`] knows the closing handshake.
+//!
+//! permessage-deflate is in three pieces, because a server has many connections and few threads: [`Deflate`] is what a
+//! connection remembers of the extension, one byte; [`Deflater`] and [`Inflater`] are what a thread needs, once.
 #![forbid(unsafe_code)]
 
 mod handshake;
@@ -36,6 +39,7 @@ mod input;
 mod partial;
 mod rules;
 
+mod deflate;
 mod encode;
 mod open_frame;
 mod prepared;
@@ -50,6 +54,7 @@ mod utf8;
 pub use close_code::CloseCode;
 pub use closing::Closing;
 pub use decoder::Decoder;
+pub use deflate::{Deflate, Deflater, Inflater};
 pub use encode::{
     write_close, write_frame, write_header, write_masked_close, write_masked_frame, write_ping, write_pong,
 };

@@ -6,7 +6,7 @@ pub struct Rules {
     /// Whether text is checked for UTF-8.
     pub utf8: Utf8,
     /// Whether permessage-deflate was negotiated: RSV1 is then allowed on the first frame of a message and reported as
-    /// `compressed`. A compressed message is never checked for UTF-8.
+    /// `compressed`. A compressed message is never checked for UTF-8; who [inflates](crate::Inflater) it must.
     pub compression: bool,
     /// Bytes of payload of one message over all its fragments, inclusive, as they are on the wire: a compressed
     /// message is measured compressed. Checked when a header arrives.

@@ -60,23 +60,6 @@ pub struct Shutdown {
     pub timeout: Duration,
 }
 
-/// What carries publications, presence and node messages. Config section `engine`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Engine {
-    /// Which one was asked for. A kind that is not supported yet has been warned about.
-    pub r#type: EngineType,
-}
-
-/// The kinds of engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineType {
-    /// This process, alone.
-    #[default]
-    Memory,
-    /// Redis, shared with other nodes.
-    Redis,
-}
-
 impl HttpServer {
     pub(super) fn read(view: &View<'_>) -> Self {
         Self {
@@ -106,12 +89,5 @@ impl Log {
 impl Node {
     pub(super) fn read(view: &View<'_>) -> Self {
         Self { name: view.some_text("name"), shards: view.size("shards") }
-    }
-}
-
-impl Engine {
-    pub(super) fn read(view: &View<'_>) -> Self {
-        let redis = view.text("type") == "redis";
-        Self { r#type: if redis { EngineType::Redis } else { EngineType::Memory } }
     }
 }

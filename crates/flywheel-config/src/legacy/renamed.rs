@@ -157,7 +157,6 @@ pub(super) const RENAMED: &[(&str, &str)] = &[
     ("redis_client_name", "engine.redis.client_name"),
     ("redis_cluster_address", "engine.redis.cluster_address"),
     ("redis_cluster_addrs", "engine.redis.cluster_address"),
-    ("redis_connect_timeout", "engine.redis.connect_timeout"),
     ("redis_db", "engine.redis.db"),
     ("redis_force_resp2", "engine.redis.force_resp2"),
     ("redis_io_timeout", "engine.redis.io_timeout"),

@@ -48,8 +48,7 @@ const NO_TLS_SWITCH: New = Gone("leave tls.enabled of that listener false");
 const ALWAYS_V2: New = Gone("there is only one client protocol");
 const CLOSED: New = Gone("channels are closed unless an allow_.._for_.. option opens them");
 const POOL: New = Gone("connections are shared, there is no pool to size");
-const CONNECT: New = Gone("set engine.redis.connect_timeout");
-const IO: New = Gone("set engine.redis.io_timeout");
+const IO: New = Gone("reading and writing are bounded together by engine.redis.io_timeout");
 
 const SPECIAL: &[(&str, New)] = &[
     ("broker", KeyAndSwitch("broker.type", "broker.enabled")),
@@ -102,7 +101,11 @@ const SPECIAL: &[(&str, New)] = &[
     ("proxy_include_connection_meta", EveryProxy("include_connection_meta")),
     ("proxy_static_http_headers", EveryProxy("http.static_headers")),
     ("history_lifetime", Seconds("channel.without_namespace.history_ttl")),
+    ("redis_cluster_connect_timeout", Seconds("engine.redis.connect_timeout")),
+    ("redis_cluster_read_timeout", Seconds("engine.redis.io_timeout")),
+    ("redis_connect_timeout", Seconds("engine.redis.connect_timeout")),
     ("redis_history_meta_ttl", Seconds("channel.history_meta_ttl")),
+    ("redis_read_timeout", Seconds("engine.redis.io_timeout")),
     ("redis_sequence_ttl", Seconds("channel.history_meta_ttl")),
     ("anonymous", CLOSED),
     ("disable_client_protocol_v1", ALWAYS_V2),
@@ -113,14 +116,11 @@ const SPECIAL: &[(&str, New)] = &[
     ("presence_disable_for_client", CLOSED),
     ("protected", CLOSED),
     ("publish", CLOSED),
-    ("redis_cluster_connect_timeout", CONNECT),
     ("redis_cluster_pool_size", POOL),
-    ("redis_cluster_read_timeout", IO),
     ("redis_cluster_write_timeout", IO),
     ("redis_host", Gone("set engine.redis.address, as in [\"redis://host:6379\"]")),
     ("redis_pool_size", POOL),
     ("redis_port", Gone("set engine.redis.address, as in [\"redis://host:6379\"]")),
-    ("redis_read_timeout", IO),
     ("redis_streams", Gone("histories are kept in streams anyway")),
     ("redis_write_timeout", IO),
     ("server_side", CLOSED),

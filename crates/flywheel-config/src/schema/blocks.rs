@@ -1,6 +1,9 @@
 //! Blocks that stand in several places: TLS, Redis, NATS, PostgreSQL, tokens, proxies, WebSocket.
 
-use super::entry::{Entry, Fragment, block, flag, int, list, map, pem, text, texts, texts_or, time, uint32};
+use super::entry::{
+    Entry, Fragment, block, choice, flag, int, list, map, pem, text, texts, texts_or, time, uint32,
+};
+use super::words;
 
 pub(super) const ENABLED: Fragment = &[flag("enabled", "Turns this part on.")];
 
@@ -16,7 +19,7 @@ pub(super) const TLS: Fragment = &[
 
 const TLS_BLOCK: Entry = block("tls", &[TLS]);
 
-/// Without `prefix`, which Redis stream consumers do not have.
+/// Without `prefix`, which Redis stream consumers do not have, and without `io_timeout`, whose default differs.
 pub(super) const REDIS: Fragment = &[
     texts_or(
         "address",
@@ -24,7 +27,6 @@ pub(super) const REDIS: Fragment = &[
         "Shards as URL or `host:port`; several divide the keys between them.",
     ),
     time("connect_timeout", "1s", "Longest time to open a connection."),
-    time("io_timeout", "4s", "Longest time of one request."),
     int("db", 0, "Number of the logical database; leave 0 with Redis Cluster."),
     text("user", "", "ACL user."),
     text("password", "", "Password."),
@@ -45,6 +47,38 @@ pub(super) const REDIS: Fragment = &[
 ];
 
 pub(super) const PREFIX: Fragment = &[text("prefix", "centrifugo", "First part of every key and channel.")];
+
+pub(super) const IO_TIMEOUT: Fragment = &[time("io_timeout", "4s", "Longest time of one request.")];
+
+/// The reference waits 4s by default; a node that waits so long is a node that looks frozen.
+pub(super) const ENGINE_IO_TIMEOUT: Fragment =
+    &[time("io_timeout", "1s", "Longest time of one request, with the wait for its turn.")];
+
+pub(super) const REDIS_OWN: Fragment = &[
+    choice(
+        "topology",
+        words::REDIS_TOPOLOGIES,
+        "auto",
+        "`auto` goes by what the servers say they are; `strict` refuses what was not configured. A key of Flywheel's own.",
+    ),
+    int("connections", 1, "Connections for commands to each server, 1 to 64. A key of Flywheel's own."),
+    time(
+        "probe_interval",
+        "1s",
+        "Pause between proofs that writing and PUB/SUB work. A key of Flywheel's own.",
+    ),
+    time(
+        "topology_refresh_interval",
+        "5s",
+        "Pause between looks at the topology while nothing happens. A key of Flywheel's own.",
+    ),
+];
+
+pub(super) const SHARDED_PUB_SUB: Fragment = &[int(
+    "sharded_pub_sub_partitions",
+    0,
+    "Parts that PUB/SUB is spread over in Redis Cluster; 0 reaches all nodes. The same on all nodes.",
+)];
 
 pub(super) const HISTORY_USE_LISTS: Fragment =
     &[flag("history_use_lists", "Keep histories in lists as old versions did, instead of in streams.")];

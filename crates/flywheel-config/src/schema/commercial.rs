@@ -49,7 +49,6 @@ const PATHS: &[&str] = &[
     "channel.proxy.cache_empty",
     "state",
     "engine.redis.channel_state",
-    "engine.redis.sharded_pub_sub_partitions",
     "engine.redis.group_sharded_pub_sub_by_node",
     "engine.redis.use_precomputed_partition_tags",
     "engine.redis.subscribe_on_replica",

@@ -1,6 +1,6 @@
 //! `consumers`: queues from which publications and commands are taken.
 
-use super::blocks::{REDIS, TLS};
+use super::blocks::{IO_TIMEOUT, REDIS, TLS};
 use super::entry::{Fragment, block, choice, flag, int, int32, text, texts, time};
 use super::words;
 
@@ -45,7 +45,7 @@ pub(super) const CONSUMER: Fragment = &[
     block("postgresql", &[POSTGRESQL]),
     block("kafka", &[KAFKA]),
     block("nats_jetstream", &[NATS_JETSTREAM]),
-    block("redis_stream", &[REDIS, REDIS_STREAM]),
+    block("redis_stream", &[REDIS, IO_TIMEOUT, REDIS_STREAM]),
     block("google_pub_sub", &[GOOGLE_PUB_SUB]),
     block("aws_sqs", &[AWS_SQS]),
     block("azure_service_bus", &[AZURE_SERVICE_BUS]),

@@ -1,6 +1,9 @@
 //! What a node is and what it is attached to: listeners, log, engine, brokers.
 
-use super::blocks::{HISTORY_USE_LISTS, NATS, POSTGRES, PREFIX, REDIS, REDIS_PRESENCE, TLS};
+use super::blocks::{
+    ENGINE_IO_TIMEOUT, HISTORY_USE_LISTS, IO_TIMEOUT, NATS, POSTGRES, PREFIX, REDIS, REDIS_OWN,
+    REDIS_PRESENCE, SHARDED_PUB_SUB, TLS,
+};
 use super::entry::{Entry, Fragment, block, choice, flag, int, text, texts, time};
 use super::words;
 
@@ -53,22 +56,28 @@ pub(super) const ENABLE_UNRELEASED: Entry =
 
 pub(super) const ENGINE: Fragment = &[
     choice("type", words::ENGINES, "memory", "What carries publications, presence and node messages."),
-    block("redis", &[PREFIX, REDIS, HISTORY_USE_LISTS, REDIS_PRESENCE]),
+    block(
+        "redis",
+        &[PREFIX, REDIS, ENGINE_IO_TIMEOUT, HISTORY_USE_LISTS, REDIS_PRESENCE, SHARDED_PUB_SUB, REDIS_OWN],
+    ),
 ];
 
 pub(super) const BROKER: Fragment = &[
     flag("enabled", "Carry publications by this and not by the engine."),
     choice("type", words::BROKERS, "memory", "Which broker."),
-    block("redis", &[PREFIX, REDIS, HISTORY_USE_LISTS]),
+    block("redis", &[PREFIX, REDIS, ENGINE_IO_TIMEOUT, HISTORY_USE_LISTS, SHARDED_PUB_SUB, REDIS_OWN]),
     block("nats", &[NATS]),
     block("postgres", &[POSTGRES]),
-    block("redisnats", &[&[block("redis", &[PREFIX, REDIS, HISTORY_USE_LISTS]), block("nats", &[NATS])]]),
+    block(
+        "redisnats",
+        &[&[block("redis", &[PREFIX, REDIS, IO_TIMEOUT, HISTORY_USE_LISTS]), block("nats", &[NATS])]],
+    ),
 ];
 
 pub(super) const PRESENCE_MANAGER: Fragment = &[
     flag("enabled", "Keep presence here and not in the engine."),
     choice("type", words::ENGINES, "memory", "Which presence manager."),
-    block("redis", &[PREFIX, REDIS, REDIS_PRESENCE]),
+    block("redis", &[PREFIX, REDIS, ENGINE_IO_TIMEOUT, REDIS_PRESENCE, REDIS_OWN]),
 ];
 
 pub(super) const MAP_BROKER: Fragment = &[
@@ -78,6 +87,7 @@ pub(super) const MAP_BROKER: Fragment = &[
         &[
             PREFIX,
             REDIS,
+            IO_TIMEOUT,
             &[
                 time("cleanup_interval", "1s", "Pause between sweeps for expired keys."),
                 int("cleanup_batch_size", 100, "Keys per sweep."),

@@ -4,6 +4,7 @@ type Words = &'static [&'static str];
 
 pub(super) const LOG_LEVELS: Words = &["none", "trace", "debug", "info", "warn", "error", "fatal"];
 pub(super) const ENGINES: Words = &["memory", "redis"];
+pub(super) const REDIS_TOPOLOGIES: Words = &["auto", "strict"];
 pub(super) const BROKERS: Words = &["memory", "redis", "nats", "postgres", "redisnats"];
 pub(super) const MAP_BROKERS: Words = &["memory", "redis", "postgres"];
 pub(super) const CONTROLLERS: Words = &["postgres"];

@@ -5,6 +5,7 @@
 mod errors;
 mod large;
 mod old_keys;
+mod redis;
 mod reference;
 mod reload;
 mod robustness;

@@ -88,19 +88,22 @@ fn values_of_a_helm_chart_of_an_old_major_are_understood() {
     assert_eq!(given.value_warned("engine.type"), json!("redis"));
     assert_eq!(given.value_warned("engine.redis.cluster_address"), json!(["a:7000,b:7000"]));
     assert_eq!(given.value_warned("engine.redis.connect_timeout"), json!("1s"));
+    assert_eq!(given.value_warned("engine.redis.io_timeout"), json!("5s"));
     assert_eq!(
         given.warnings(),
         "config.yaml: config: these look like values of a Helm chart: what is below config is read, unknown keys \
          beside it are not\n\
          config.yaml: engine is an old name, write engine.type\n\
          config.yaml: redis_cluster_address is an old name, write engine.redis.cluster_address\n\
-         config.yaml: redis_cluster_connect_timeout has no effect: set engine.redis.connect_timeout\n\
+         config.yaml: redis_cluster_connect_timeout is an old name, write engine.redis.connect_timeout\n\
          config.yaml: redis_cluster_pool_size has no effect: connections are shared, there is no pool to size\n\
-         config.yaml: redis_cluster_read_timeout has no effect: set engine.redis.io_timeout\n\
-         config.yaml: redis_cluster_write_timeout has no effect: set engine.redis.io_timeout\n\
+         config.yaml: redis_cluster_read_timeout is an old name, write engine.redis.io_timeout\n\
+         config.yaml: redis_cluster_write_timeout has no effect: reading and writing are bounded together by \
+         engine.redis.io_timeout\n\
          config.yaml: engine.type is not supported yet and has no effect (value \"redis\"; \"memory\" is used \
          instead)\n\
-         config.yaml: engine.redis is not supported yet and has no effect (set: engine.redis.cluster_address)"
+         config.yaml: engine.redis is not supported yet and has no effect (set: engine.redis.cluster_address, \
+         engine.redis.io_timeout)"
     );
 }
 

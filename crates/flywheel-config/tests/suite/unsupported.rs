@@ -8,9 +8,9 @@ fn a_section_gets_one_warning_however_many_keys_are_set() {
     let warning = "config.yaml: sse is not supported yet and has no effect (set: sse.enabled, sse.handler_prefix, \
                    sse.max_request_body_size)";
     assert_eq!(given.warnings(), warning);
-    let given = Given::yaml("engine: {redis: {address: a, db: 1, user: u, password: p, prefix: x}}");
-    let warning = "config.yaml: engine.redis is not supported yet and has no effect (set: engine.redis.prefix, \
-                   engine.redis.address, engine.redis.db and 2 more)";
+    let given = Given::yaml("map_broker: {redis: {address: a, db: 1, user: u, password: p, prefix: x}}");
+    let warning = "config.yaml: map_broker is not supported yet and has no effect (set: map_broker.redis.prefix, \
+                   map_broker.redis.address, map_broker.redis.db and 2 more)";
     assert_eq!(given.warnings(), warning);
 }
 

@@ -2,5 +2,6 @@
 
 mod deliver;
 mod forms;
+mod packed;
 mod routes;
 mod shard;
