@@ -36,6 +36,15 @@ const TICK: Duration = Duration::from_millis(50);
 impl Subscriber {
     /// Connects to `address`, anonymously, and subscribes to all channels.
     pub fn start(name: &str, address: SocketAddr, channels: &[String]) -> Self {
+        Self::start_with(name, address, channels, None)
+    }
+
+    /// Connects to `address` with a token that subscribes it to all channels, on the part of the server.
+    pub fn start_subscribed(name: &str, address: SocketAddr, channels: &[String], token: &str) -> Self {
+        Self::start_with(name, address, channels, Some(token.to_owned()))
+    }
+
+    fn start_with(name: &str, address: SocketAddr, channels: &[String], token: Option<String>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let record = Arc::new(Mutex::new(Record { name: name.to_owned(), ..Record::default() }));
         let life = Life {
@@ -43,6 +52,7 @@ impl Subscriber {
             record: Arc::clone(&record),
             address,
             channels: channels.to_vec(),
+            token,
         };
         let thread = std::thread::spawn(move || {
             while !life.stop.load(Ordering::Relaxed) {
@@ -120,6 +130,8 @@ struct Life {
     record: Arc<Mutex<Record>>,
     address: SocketAddr,
     channels: Vec<String>,
+    /// Of a client whose subscriptions are the server's.
+    token: Option<String>,
 }
 
 /// The commands of one connection that wait for a reply: what they were for, and since when.
@@ -135,7 +147,7 @@ impl Life {
     fn one_connection(&self) {
         let Ok(mut connection) = Connection::open(self.address, Encoding::Json) else { return };
         let mut commands = Commands::default();
-        commands.send(&mut connection, "", &json!({"connect": {}}));
+        commands.send(&mut connection, "", &self.connect());
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 connection.close(1000, "");
@@ -158,6 +170,16 @@ impl Life {
                 Some(Event::Dropped) => return self.closed(0, "dropped"),
             }
         }
+    }
+
+    fn connect(&self) -> Value {
+        let Some(token) = &self.token else { return json!({"connect": {}}) };
+        let record = self.record.lock().unwrap();
+        let position = |(channel, (epoch, offset)): (&String, &(String, u64))| {
+            (channel.clone(), json!({"recover": true, "epoch": epoch, "offset": offset}))
+        };
+        let subs: serde_json::Map<_, _> = record.positions.iter().map(position).collect();
+        json!({"connect": {"token": token, "subs": subs}})
     }
 
     fn closed(&self, code: u16, reason: &str) {
@@ -193,7 +215,10 @@ impl Life {
             };
             if message["connect"].is_object() {
                 self.record.lock().unwrap().connects.push(Instant::now());
-                for channel in &self.channels {
+                for (channel, result) in message["connect"]["subs"].as_object().into_iter().flatten() {
+                    self.subscribed(channel, result);
+                }
+                for channel in self.channels.iter().filter(|_| self.token.is_none()) {
                     self.subscribe(channel, connection, commands);
                 }
             } else if message["subscribe"].is_object() {
