@@ -39,6 +39,7 @@ pub struct Publisher {
 struct Shared {
     accepted: Mutex<Vec<Accepted>>,
     failed: Mutex<Vec<(Instant, String)>>,
+    longest: Mutex<Duration>,
 }
 
 /// Numbers that no two publishers share.
@@ -58,7 +59,11 @@ impl Publisher {
                 }
                 let asked = Instant::now();
                 let id = NEXT.fetch_add(1, Ordering::Relaxed);
-                match publish(address, &key, channel, id) {
+                let answer = publish(address, &key, channel, id);
+                let mut longest = record.longest.lock().unwrap();
+                *longest = longest.max(asked.elapsed());
+                drop(longest);
+                match answer {
                     Ok((epoch, offset)) => {
                         let channel = channel.clone();
                         let at = Instant::now();
@@ -88,6 +93,11 @@ impl Publisher {
     /// What failed so far: when it was asked, and the answer.
     pub fn failed(&self) -> Vec<(Instant, String)> {
         self.shared.failed.lock().unwrap().clone()
+    }
+
+    /// How long the longest call took so far, well or badly.
+    pub fn longest_call(&self) -> Duration {
+        *self.shared.longest.lock().unwrap()
     }
 
     /// Whether something that was asked after `since` has been accepted; when.
