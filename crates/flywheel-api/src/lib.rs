@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod connection;
+mod health;
 mod legacy;
 mod service;
 

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use parking_lot::RwLock;
 
 use crate::api::{Call, Method, error_text, wrapped};
-use crate::{ApiKey, legacy};
+use crate::{ApiKey, health, legacy};
 
 /// Which endpoints there are, and where. `None` means that there is none.
 #[derive(Debug, Clone)]
@@ -98,6 +98,13 @@ impl Service {
         if internal && is(&self.endpoints.health) {
             return respond(StatusCode::OK, JSON, Bytes::from_static(b"{}"));
         }
+        let below_health =
+            self.endpoints.health.as_deref().and_then(|prefix| path.strip_prefix(prefix)?.strip_prefix('/'));
+        match below_health.filter(|_| internal) {
+            Some("live") => return self.live(),
+            Some("ready") => return self.ready(),
+            _ => {}
+        }
         if internal && is(&self.endpoints.metrics) {
             return self.metrics();
         }
@@ -179,6 +186,21 @@ impl Service {
             }
             Err(_) => Err(bad_request()),
         }
+    }
+
+    fn live(&self) -> Answer {
+        let stuck = self.node.stuck_threads();
+        let status = if stuck.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        respond(status, JSON, health::live(stuck).into())
+    }
+
+    fn ready(&self) -> Answer {
+        let report = self.node.health();
+        // Without its watchdog, nobody knows.
+        let stuck = self.node.stuck_threads();
+        let ready = report.readiness.ready && stuck.is_empty();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        respond(status, JSON, health::ready(ready, &report, stuck, self.node.clock().now().at).into())
     }
 
     fn metrics(&self) -> Answer {

@@ -9,15 +9,38 @@ use anyhow::{Context as _, Result, ensure};
 use crate::wire;
 
 const WAIT: Duration = Duration::from_secs(10);
+const EXTENSION: &[u8] = b"permessage-deflate";
+
+/// What a client asks for beyond the least.
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct Wishes {
+    /// Subscribe with deltas.
+    #[arg(long)]
+    pub(crate) delta: bool,
+    /// Offer compression, and insist on it.
+    #[arg(long)]
+    pub(crate) deflate: bool,
+}
 
 /// Connects to `address`, upgrades, authenticates and subscribes to `channel`.
 /// The stream is non-blocking afterwards and nothing is left unread.
-pub(crate) fn open(address: SocketAddr, channel: &str) -> Result<TcpStream> {
+pub(crate) fn open(address: SocketAddr, channel: &str, wishes: Wishes) -> Result<TcpStream> {
     let mut stream = connect(address)?;
     stream.set_read_timeout(Some(WAIT))?;
-    stream.write_all(&wire::upgrade_request())?;
-    read_until(&mut stream, wire::is_upgraded)?;
-    for (id, command) in [(1, wire::connect_command()), (2, wire::subscribe_command(channel))] {
+    stream.write_all(&if wishes.deflate {
+        wire::deflating_upgrade_request()
+    } else {
+        wire::upgrade_request()
+    })?;
+    read_until(&mut stream, |bytes| {
+        let upgraded = wire::is_upgraded(bytes)?;
+        let agreed = bytes.windows(EXTENSION.len()).any(|part| part == EXTENSION);
+        ensure!(!upgraded || agreed == wishes.deflate, "compression was not agreed to as wished");
+        Ok(upgraded)
+    })?;
+    let subscribe =
+        if wishes.delta { wire::delta_command(channel) } else { wire::subscribe_command(channel) };
+    for (id, command) in [(1, wire::connect_command()), (2, subscribe)] {
         stream.write_all(&command)?;
         read_until(&mut stream, |bytes| is_replied(bytes, id))?;
     }

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use crate::clock;
 use crate::http::Http;
 use crate::peer::Peer;
-use crate::wire::API_KEY;
+use crate::wire::{API_KEY, LOG};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -48,6 +48,8 @@ fn config(port: u16, liveness: Liveness) -> Value {
         "http_api": { "key": API_KEY },
         "health": { "enabled": true },
         "log": { "level": "warn" },
+        // Replies stay plain for receivers that cannot read anything else.
+        "websocket": { "compression": true, "compression_min_size": 400 },
         "client": {
             "allow_anonymous_connect_without_token": true,
             "ping_interval": format!("{}ms", liveness.ping_interval.as_millis()),
@@ -58,6 +60,15 @@ fn config(port: u16, liveness: Liveness) -> Value {
                 "allow_subscribe_for_client": true,
                 "allow_subscribe_for_anonymous": true,
             },
+            "namespaces": [{
+                "name": LOG,
+                "history_size": 100,
+                "history_ttl": "1h",
+                "force_recovery": true,
+                "allowed_delta_types": ["fossil"],
+                "allow_subscribe_for_client": true,
+                "allow_subscribe_for_anonymous": true,
+            }],
         },
     })
 }

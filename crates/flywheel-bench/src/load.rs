@@ -2,6 +2,7 @@
 
 pub(crate) mod dial;
 pub(crate) mod post;
+pub(crate) mod recover;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;

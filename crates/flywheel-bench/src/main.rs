@@ -11,6 +11,7 @@
 mod baseline;
 mod client;
 mod clock;
+mod document;
 mod flywheel;
 mod http;
 mod load;
@@ -30,7 +31,8 @@ use clap::{Args, Command, Parser, Subcommand};
 use crate::load::Load;
 use crate::load::dial::Dial;
 use crate::load::post::Post;
-use crate::measure::{connect, fanout, idle, publish};
+use crate::load::recover::Recover;
+use crate::measure::{connect, deflate, delta, fanout, idle, publish, recover};
 use crate::report::{Report, as_json};
 
 #[derive(Parser)]
@@ -44,10 +46,16 @@ struct Cli {
 enum Role {
     /// CPU for each delivery to many subscribers, against a loop of `send`.
     Fanout(Measurement<fanout::Options>),
+    /// CPU and bytes for each delivery with and without delta.
+    Delta(Measurement<delta::Options>),
+    /// CPU and bytes for each delivery compressed once, for each client, and not at all.
+    Deflate(Measurement<deflate::Options>),
     /// Memory of an idle client, and CPU of its pings.
     Idle(Measurement<idle::Options>),
     /// CPU for the whole life of a client, against a bare poller.
     Connect(Measurement<connect::Options>),
+    /// CPU for a client that comes back and missed something, against a bare poller.
+    Recover(Measurement<recover::Options>),
     /// CPU for a publication over HTTP, against a bare web framework.
     Publish(Measurement<publish::Options>),
     /// Every measurement with its defaults.
@@ -64,6 +72,8 @@ enum Role {
     Dial(LoadOptions),
     #[command(hide = true)]
     Post(LoadOptions),
+    #[command(hide = true)]
+    Return(load::recover::Options),
 }
 
 #[derive(Args)]
@@ -92,8 +102,11 @@ struct LoadOptions {
 fn main() -> Result<()> {
     let (reports, as_line) = match Cli::parse().role {
         Role::Fanout(it) => (vec![fanout::run(&it.server, &it.options)?], it.json),
+        Role::Delta(it) => (vec![delta::run(&it.server, &it.options)?], it.json),
+        Role::Deflate(it) => (vec![deflate::run(&it.server, &it.options)?], it.json),
         Role::Idle(it) => (vec![idle::run(&it.server, &it.options)?], it.json),
         Role::Connect(it) => (vec![connect::run(&it.server, &it.options)?], it.json),
+        Role::Recover(it) => (vec![recover::run(&it.server, &it.options)?], it.json),
         Role::Publish(it) => (vec![publish::run(&it.server, &it.options)?], it.json),
         Role::All(it) => (all(&it.server)?, it.json),
         Role::Sink(options) => return sink::run(&options),
@@ -102,6 +115,7 @@ fn main() -> Result<()> {
         Role::Axum => return baseline::api::run(),
         Role::Dial(it) => return Load::new(it.address, it.at_once, Dial::new)?.obey(),
         Role::Post(it) => return Load::new(it.address, it.at_once, Post::new)?.obey(),
+        Role::Return(it) => return Load::new(it.address, it.at_once, || Recover::new(&it))?.obey(),
     };
     let texts: Vec<String> = reports.iter().map(Report::render).collect();
     print!("{}", texts.join("\n"));
@@ -114,8 +128,11 @@ fn main() -> Result<()> {
 fn all(server: &Path) -> Result<Vec<Report>> {
     Ok(vec![
         fanout::run(server, &defaults())?,
+        delta::run(server, &defaults())?,
+        deflate::run(server, &defaults())?,
         idle::run(server, &defaults())?,
         connect::run(server, &defaults())?,
+        recover::run(server, &defaults())?,
         publish::run(server, &defaults())?,
     ])
 }
@@ -137,8 +154,11 @@ mod tests {
     fn the_command_line_is_sound_and_has_defaults() {
         Cli::command().debug_assert();
         defaults::<fanout::Options>();
+        defaults::<delta::Options>();
+        defaults::<deflate::Options>();
         defaults::<idle::Options>();
         defaults::<connect::Options>();
+        defaults::<recover::Options>();
         defaults::<publish::Options>();
     }
 }

@@ -52,6 +52,11 @@ pub(crate) struct Options {
     /// Whether the clients share one channel.
     #[arg(long, value_enum, default_value = "shared")]
     channels: Channels,
+    /// The channel, or what begins its name.
+    #[arg(long, default_value = wire::CHANNEL)]
+    channel: String,
+    #[command(flatten)]
+    wishes: client::Wishes,
     /// Answer pings from the beginning on.
     #[arg(long)]
     pings: bool,
@@ -64,11 +69,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut sockets = Vec::with_capacity(options.connections);
     for number in 0..options.connections {
         let channel = match options.channels {
-            Channels::Shared => wire::CHANNEL.to_owned(),
-            Channels::Own => format!("{}-{number}", wire::CHANNEL),
+            Channels::Shared => options.channel.clone(),
+            Channels::Own => format!("{}-{number}", options.channel),
         };
-        let socket =
-            client::open(options.address, &channel).with_context(|| format!("opening client {number}"))?;
+        let socket = client::open(options.address, &channel, options.wishes)
+            .with_context(|| format!("opening client {number}"))?;
         if let Some(pings) = &mut pings {
             pings.watch(&socket, number)?;
         }

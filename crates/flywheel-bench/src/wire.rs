@@ -9,6 +9,8 @@ use sha1::{Digest as _, Sha1};
 pub(crate) const PATH: &str = "/connection/websocket";
 /// Channel that every receiver of a fan-out shares.
 pub(crate) const CHANNEL: &str = "bench";
+/// Namespace of channels that keep their publications.
+pub(crate) const LOG: &str = "log";
 /// Key that the API requires in `X-API-Key`.
 pub(crate) const API_KEY: &str = "bench";
 /// Bytes of a push as JSON. No frame from a server is 128 bytes long in all: 125 bytes of payload take a
@@ -20,6 +22,7 @@ pub(crate) const FRAME_BYTES: usize = PUSH_BYTES + 4;
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const MASK: [u8; 4] = [0x5a, 0x0f, 0xc3, 0x71];
 const TEXT: u8 = 0x1;
+const RSV1: u8 = 0x40;
 const UPGRADED: &[u8] = b"HTTP/1.1 101";
 
 /// The request that opens a WebSocket.
@@ -29,6 +32,14 @@ pub(crate) fn upgrade_request() -> Vec<u8> {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// The request that opens a WebSocket and offers permessage-deflate.
+pub(crate) fn deflating_upgrade_request() -> Vec<u8> {
+    let mut request = upgrade_request();
+    request.truncate(request.len() - 2);
+    request.extend_from_slice(b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    request
 }
 
 /// The answer to `request`, once it is complete. Only what the measurement needs is looked at.
@@ -83,6 +94,29 @@ pub(crate) fn masked_text(payload: &str) -> Vec<u8> {
     frame
 }
 
+/// A text frame of a server whose payload is compressed.
+pub(crate) fn compressed_text(payload: &[u8]) -> Vec<u8> {
+    let mut frame = head(payload.len(), 0);
+    frame[0] |= RSV1;
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Takes the first text frame of a server, compressed or not, off `bytes`; `None` while it is incomplete.
+pub(crate) fn take_frame<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>> {
+    let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
+    ensure!(first & !RSV1 == 0x80 | TEXT, "not a text frame: {first:#x}");
+    let (extended, length) = match *rest {
+        [length @ ..=125, ..] => (0, usize::from(length)),
+        [126, high, low, ..] => (2, usize::from(u16::from_be_bytes([high, low]))),
+        [127, ..] => bail!("a frame of more than 65535 bytes"),
+        _ => return Ok(None),
+    };
+    let Some((frame, rest)) = bytes.split_at_checked(2 + extended + length) else { return Ok(None) };
+    *bytes = rest;
+    Ok(Some(frame))
+}
+
 fn head(length: usize, mask_bit: u8) -> Vec<u8> {
     let mut head = vec![0x80 | TEXT];
     match u16::try_from(length) {
@@ -123,6 +157,18 @@ pub(crate) fn connect_command() -> Vec<u8> {
 /// The command that subscribes to `channel`, as number 2.
 pub(crate) fn subscribe_command(channel: &str) -> Vec<u8> {
     masked_text(&format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"}}}}"#))
+}
+
+/// The command that subscribes to `channel`, as number 2, and asks for deltas.
+pub(crate) fn delta_command(channel: &str) -> Vec<u8> {
+    masked_text(&format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}","delta":"fossil"}}}}"#))
+}
+
+/// The command that subscribes to `channel`, as number 2, and asks for all publications since a position.
+pub(crate) fn recover_command(channel: &str, offset: u64, epoch: &str) -> Vec<u8> {
+    masked_text(&format!(
+        r#"{{"id":2,"subscribe":{{"channel":"{channel}","recover":true,"offset":{offset},"epoch":"{epoch}"}}}}"#
+    ))
 }
 
 /// What a server that computes nothing answers to [`connect_command`].

@@ -21,8 +21,8 @@ pub use redis::{
     RedisTopology,
 };
 
-pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket};
-pub use server::{HttpServer, Log, LogLevel, Node, Shutdown};
+pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket, WebSocketCompression};
+pub use server::{HttpServer, Log, LogLevel, Node, Readiness, Shutdown};
 
 use crate::schema::{ROOT, default_object};
 use crate::tree;
@@ -59,6 +59,8 @@ pub struct Config {
     pub prometheus: Endpoint,
     /// The health check.
     pub health: Endpoint,
+    /// How it judges.
+    pub readiness: Readiness,
     /// The endpoint that does nothing.
     pub init: Endpoint,
     raw: Raw,
@@ -93,7 +95,7 @@ impl Config {
             http_server: HttpServer::read(&tree.section("http_server")),
             log: Log::read(&tree.section("log")),
             node: Node::read(&tree.section("node")),
-            shutdown: Shutdown { timeout: tree.time("shutdown.timeout") },
+            shutdown: Shutdown::read(&tree.section("shutdown")),
             pid_file: tree.some_text("pid_file"),
             engine: Engine::read(&tree),
             client: Client::read(&tree.section("client")),
@@ -104,6 +106,7 @@ impl Config {
             websocket: WebSocket::read(&tree.section("websocket")),
             prometheus: Endpoint::read(&tree.section("prometheus")),
             health: Endpoint::read(&tree.section("health")),
+            readiness: Readiness::read(&tree.section("health")),
             init: Endpoint::read(&tree.section("init")),
             raw: Raw(raw),
         }

@@ -33,9 +33,9 @@ mod view;
 
 pub use config::{
     Carrier, Client, Config, Endpoint, Engine, EngineType, ErrorMode, HostPort, HttpApi, HttpServer, Log,
-    LogLevel, Node, PersonalChannel, Proxies, Proxy, RedisAddress, RedisPresence, RedisSentinels,
+    LogLevel, Node, PersonalChannel, Proxies, Proxy, Readiness, RedisAddress, RedisPresence, RedisSentinels,
     RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown, StatusMeaning,
-    StatusTransform, TokenConfig, WebSocket,
+    StatusTransform, TokenConfig, WebSocket, WebSocketCompression,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

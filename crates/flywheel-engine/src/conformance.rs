@@ -37,24 +37,28 @@ pub trait Harness {
 
 /// A sink that remembers.
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<Vec<ChannelEvent>>);
+pub struct Recorder {
+    events: Mutex<Vec<ChannelEvent>>,
+    /// Channels that somebody is subscribed to.
+    wanted: Mutex<Vec<Channel>>,
+}
 
 impl Sink for Recorder {
     fn deliver(&self, event: ChannelEvent) {
-        self.0.lock().push(event);
+        self.events.lock().push(event);
     }
 
     fn gap(&self, _channel: &Channel) {}
 
-    fn has_subscribers(&self, _channel: &Channel) -> bool {
-        false
+    fn has_subscribers(&self, channel: &Channel) -> bool {
+        self.wanted.lock().contains(channel)
     }
 }
 
 impl Recorder {
     /// What was delivered for `channel`, in order: `data@offset`, `+client`, `-client`.
     pub fn events(&self, channel: &Channel) -> Vec<String> {
-        let events = self.0.lock();
+        let events = self.events.lock();
         let of_channel = events.iter().filter(|event| event.channel == *channel);
         of_channel
             .map(|event| match &event.kind {
@@ -81,7 +85,7 @@ impl Recorder {
         channel: &Channel,
         look: impl Fn(&Publication, &Epoch, Option<&Publication>) -> T,
     ) -> Vec<T> {
-        let events = self.0.lock();
+        let events = self.events.lock();
         let of_channel = events.iter().filter(|event| event.channel == *channel);
         of_channel
             .filter_map(|event| match &event.kind {
@@ -115,6 +119,7 @@ pub fn run<H: Harness>(harness: &H) {
     suite.an_old_version_is_not_published();
     suite.the_publication_before_comes_along_when_asked_for();
     suite.joins_and_leaves_are_delivered();
+    suite.a_channel_that_somebody_wants_is_not_given_up();
     suite.presence_counts_clients_and_users();
     suite.presence_expires_unless_refreshed();
     suite.any_channel_name_is_a_channel_of_its_own();
@@ -321,6 +326,18 @@ impl<H: Harness> Suite<'_, H> {
         assert_eq!(self.harness.wait(broker.publish_join(&channel, info("a", "1"))), Ok(()));
         assert_eq!(self.harness.wait(broker.publish_leave(&channel, info("a", "1"))), Ok(()));
         self.expect_events(&channel, &["+a", "-a"]);
+    }
+
+    /// As when an unsubscribe is overtaken by a subscribe that was made after it.
+    fn a_channel_that_somebody_wants_is_not_given_up(&self) {
+        let channel = self.subscribed("conformance:wanted");
+        self.harness.sink().wanted.lock().push(channel.clone());
+        let unsubscribed = self.harness.wait(self.harness.broker().unsubscribe(&channel));
+        assert_eq!(unsubscribed, Ok(()), "unsubscribe wanted");
+        // Long enough for an engine that gives channels up later.
+        self.harness.pass(Duration::from_secs(2));
+        self.publish(&channel, "still here", PublishOptions::default());
+        self.expect_events(&channel, &["still here@0"]);
     }
 
     fn presence_counts_clients_and_users(&self) {

@@ -17,7 +17,8 @@ pub trait Sink: Send + Sync + 'static {
     /// a position is to be compared with the stream, and what it lacks delivered. Returns at once.
     fn gap(&self, channel: &Channel);
 
-    /// Whether anybody on this node is subscribed. Lets an engine that unsubscribes late see that somebody came back.
+    /// Whether anybody on this node is subscribed. Lets an engine that unsubscribes late see that somebody came back: see
+    /// [`Broker::unsubscribe`].
     fn has_subscribers(&self, channel: &Channel) -> bool;
 }
 
@@ -78,6 +79,11 @@ pub trait Broker: Send + Sync + 'static {
     fn subscribe(&self, channel: &Channel) -> Answer<Result<(), EngineError>>;
 
     /// Events of the channel need not reach the sink any more.
+    ///
+    /// Calls come from several threads, so this one may be overtaken by a `subscribe` of the same channel that was made
+    /// after it, and may itself overtake one that was made before it. An engine therefore asks
+    /// [`Sink::has_subscribers`] at the moment at which it gives the channel up, and keeps it if somebody is there. After
+    /// a `subscribe` that was answered late the node asks once more to give up a channel that nobody wants.
     fn unsubscribe(&self, channel: &Channel) -> Answer<Result<(), EngineError>>;
 
     /// Reads the stream and its top at one instant. A stream that does not exist begins with this call, so that its
@@ -106,6 +112,12 @@ pub struct PresenceStats {
 pub trait Presence: Send + Sync + 'static {
     /// Adds a client, or puts off the time at which its entry expires.
     fn add(&self, channel: &Channel, info: ClientInfo) -> Answer<Result<(), EngineError>>;
+
+    /// Puts off the expiry of many entries in one call; one that is missing is added. An error means that some were not.
+    fn refresh(&self, entries: &[(Channel, Box<ClientInfo>)]) -> Answer<Result<(), EngineError>> {
+        let added = entries.iter().map(|(channel, info)| self.add(channel, (**info).clone()));
+        added.fold(Answer::Now(Ok(())), |all, one| all.then(move |all| one.map(move |one| all.and(one))))
+    }
 
     /// Removes a client.
     fn remove(&self, channel: &Channel, client: &str) -> Answer<Result<(), EngineError>>;

@@ -18,6 +18,8 @@ mod memory;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "conformance")]
+mod faulty;
 
 pub use answer::Answer;
 pub use backend::{
@@ -28,5 +30,7 @@ pub use contract::{Broker, Presence, PresenceStats, PublishOptions, Published, S
 pub use controller::{ControlSink, Controller, Recipient};
 pub use dependency::{Dependencies, Dependency};
 pub use error::EngineError;
+#[cfg(feature = "conformance")]
+pub use faulty::{Call, Fault, FaultyEngine, LossySink};
 pub use key_sets::{KeySetError, KeySets};
 pub use memory::{MemoryEngine, MemoryLimits, MemoryUse};

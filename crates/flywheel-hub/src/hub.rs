@@ -1,3 +1,5 @@
+mod healing;
+
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, SessionId, Timestamp, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::ServerMessage;
@@ -8,10 +10,13 @@ use smallvec::SmallVec;
 
 use crate::frames::{Form, Frames, Look};
 use crate::framing::WireForm;
+use crate::heals::Heals;
 use crate::outbox::Outbox;
 use crate::packer::{Packer, Packing};
 use crate::routing::{Routing, Subscriber};
 use crate::wheel::Wheel;
+
+pub use healing::Healed;
 
 /// Names a connection for ever: the slot is used again, the generation is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +42,26 @@ pub struct Delivered {
     pub bytes: u64,
     /// Subscribers whose filter left it out.
     pub filtered: u64,
+}
+
+impl Delivered {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            bytes: self.bytes + other.bytes,
+            filtered: self.filtered + other.filtered,
+        }
+    }
+}
+
+/// How an event comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From the engine.
+    Live,
+    /// Read from history, or held back until that was read.
+    Healed,
 }
 
 /// A client of this shard.
@@ -78,6 +103,7 @@ pub struct Hub {
     pub outbox: Outbox,
     /// Whose time is up when.
     pub wheel: Wheel<ClientKey>,
+    heals: Heals,
     packer: Packer,
     scratch: Vec<Effect>,
 }
@@ -92,6 +118,7 @@ impl Hub {
             routing: Routing::default(),
             outbox: Outbox::new(queue_bytes_max),
             wheel: Wheel::new(now),
+            heals: Heals::new(now),
             packer: Packer::default(),
             scratch: Vec::new(),
         }
@@ -276,7 +303,7 @@ impl Hub {
     }
 
     /// Brings an event of a channel to every subscriber of it in this shard, and tells how many that were. What the
-    /// sessions want done because of it is added to `effects`.
+    /// sessions want done because of it is added to `effects`. Where something is missing before it, healing begins.
     pub fn deliver(
         &mut self,
         now: Now,
@@ -284,9 +311,26 @@ impl Hub {
         event: &ChannelEvent,
         effects: &mut Vec<Pending>,
     ) -> Delivered {
+        let (delivered, gap) = self.spread(now, settings, event, Way::Live, effects);
+        if gap {
+            self.hold_back(now, settings, event, effects);
+        }
+        delivered
+    }
+
+    /// The same. Answers also whether somebody lacks what comes before the event.
+    fn spread(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        event: &ChannelEvent,
+        way: Way,
+        effects: &mut Vec<Pending>,
+    ) -> (Delivered, bool) {
         let Self { clients, routing, outbox, packer, scratch, .. } = self;
         let mut frames = Frames::new(event);
         let mut filtered = 0;
+        let mut gap = false;
         for subscriber in routing.subscribers(&event.channel) {
             let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut)
             else {
@@ -296,7 +340,13 @@ impl Hub {
             let session = &mut client.session;
             let deliver = match &event.kind {
                 ChannelEventKind::Publication(publication, epoch, base) => {
-                    session.handle_publication(&mut turn, subscriber.sub, publication, epoch, base.is_some())
+                    let (sub, patchable) = (subscriber.sub, base.is_some());
+                    match way {
+                        Way::Live => {
+                            session.handle_publication(&mut turn, sub, publication, epoch, patchable)
+                        }
+                        Way::Healed => session.handle_healed(&mut turn, sub, publication, epoch, patchable),
+                    }
                 }
                 presence => session.handle_presence_event(&mut turn, subscriber.sub, presence),
             };
@@ -306,6 +356,10 @@ impl Hub {
                 Deliver::Patch => Some(Form::Patch),
                 Deliver::Filtered => {
                     filtered += 1;
+                    None
+                }
+                Deliver::Gap => {
+                    gap = true;
                     None
                 }
                 Deliver::No => None,
@@ -319,6 +373,6 @@ impl Hub {
                 effects.extend(turn.effects.drain(..).map(|effect| (subscriber.slot, effect)));
             }
         }
-        Delivered { filtered, ..frames.delivered() }
+        (Delivered { filtered, ..frames.delivered() }, gap)
     }
 }

@@ -8,6 +8,7 @@
 
 mod frames;
 mod framing;
+mod heals;
 mod hub;
 mod outbox;
 mod packer;
@@ -18,7 +19,8 @@ mod wheel;
 mod tests;
 
 pub use framing::WireForm;
-pub use hub::{Client, ClientKey, Delivered, Hub, Match, Pending};
+pub use heals::{HealId, HealRead};
+pub use hub::{Client, ClientKey, Delivered, Healed, Hub, Match, Pending};
 pub use outbox::{Flushed, Outbox, Overflow, Span};
 pub use packer::Packing;
 pub use routing::Routing;

@@ -3,7 +3,7 @@ use flywheel_session::SubKey;
 use hashbrown::HashMap;
 
 /// A subscription of a client of this shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Subscriber {
     pub slot: u32,
     pub sub: SubKey,

@@ -86,9 +86,9 @@ impl<I> View<I> {
         Self { uid: uid.to_owned(), timing, peers: BTreeMap::new(), sent_at: None, echo_at: now }
     }
 
-    /// A ping to all was accepted for carrying.
-    pub fn handle_sent(&mut self, now: Timestamp) {
-        self.sent_at = Some(now);
+    /// A ping to all was accepted for carrying; `at` is when it was given away, as it may be back by now.
+    pub fn handle_sent(&mut self, at: Timestamp) {
+        self.sent_at = Some(at);
     }
 
     /// The node's own ping came back.
@@ -140,7 +140,7 @@ impl<I> View<I> {
     /// Whether this node's messages come through.
     pub fn soundness(&self, now: Timestamp) -> Soundness {
         if now.since(self.echo_at) > self.timing.echo_max {
-            let sent = self.sent_at.is_some_and(|sent_at| sent_at >= self.echo_at);
+            let sent = self.sent_at.is_some_and(|sent_at| sent_at > self.echo_at);
             return if sent { Soundness::NoEcho(self.echo_at) } else { Soundness::Unsent(self.echo_at) };
         }
         let judges = self.peers.values().filter(|peer| peer.said.as_ref().is_some_and(|said| said.sound));

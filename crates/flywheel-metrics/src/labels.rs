@@ -169,6 +169,7 @@ labels! {
         Info => "info",
         Rpc => "rpc",
         Batch => "batch",
+        Drain => "drain",
         Unknown => "unknown",
     }
 }

@@ -15,6 +15,7 @@
 mod api;
 mod cells;
 mod client;
+mod cluster;
 mod declare;
 mod labels;
 mod local;
@@ -26,9 +27,11 @@ mod proxy;
 mod reference;
 mod shard;
 mod transport;
+mod window;
 
 pub use api::{ApiFailure, ApiMetrics};
 pub use client::{ClientMetrics, ConnectionKind};
+pub use cluster::{ClusterMetrics, Ignored};
 pub use labels::{
     Action, ApiMethod, ApiProtocol, FrameType, MessageType, Method, ProxyEvent, ProxyProtocol, ReloadOutcome,
     SuppressReason, Transport,
@@ -41,3 +44,4 @@ pub use proxy::{ProxyCalls, ProxyMetrics};
 pub use reference::reference_markdown;
 pub use shard::ShardCounters;
 pub use transport::TransportMetrics;
+pub use window::Window;

@@ -4,6 +4,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::api::ApiMetrics;
 use crate::client::ClientMetrics;
+use crate::cluster::ClusterMetrics;
 use crate::declare::{Declaration, Declare};
 use crate::node::NodeMetrics;
 use crate::own::OwnMetrics;
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub proxy: ProxyMetrics,
     /// Of our own making.
     pub own: OwnMetrics,
+    /// Of the node among others.
+    pub cluster: ClusterMetrics,
     /// Of the process.
     pub process: ProcessMetrics,
     registry: Registry,
@@ -45,10 +48,15 @@ impl Metrics {
             api: ApiMetrics::new(&mut declare),
             proxy: ProxyMetrics::new(&mut declare),
             own: OwnMetrics::new(&mut declare),
+            cluster: ClusterMetrics::new(&mut declare),
             process: ProcessMetrics::new(&mut declare),
             registry: declare.registry,
             declarations: declare.list,
         }
+    }
+
+    pub(crate) fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
     }
 
     /// Every series in the Prometheus text format 0.0.4, sorted by name. Counts that shards have not flushed yet are

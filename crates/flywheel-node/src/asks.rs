@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flywheel_engine::{Answer, EngineError, PublishGrant, PublishOptions};
+use flywheel_engine::{Answer, EngineError, PublishGrant, PublishOptions, Sink};
 use flywheel_metrics::Action;
 use flywheel_model::{Channel, ClientInfo, Payload, Publication, StreamPosition};
 use flywheel_protocol::client::PresenceStatsResult;
@@ -10,9 +10,13 @@ use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_session::{Ask, Failure, Outcome, SubscribePlan, Tell};
 use flywheel_stream::{History, HistoryQuery, Retention};
 
-use crate::Node;
 use crate::node::DEADLINE;
+use crate::order::Entry;
 use crate::verdict::for_client;
+use crate::{Node, Undo, Whom};
+
+/// How long a call may wait for those before it about the same client and channel.
+const TURN_DEADLINE: std::time::Duration = DEADLINE.saturating_mul(2);
 
 impl Node {
     /// Answers a session's question. An answer that takes longer than the deadline is a failure.
@@ -60,45 +64,159 @@ impl Node {
         within_deadline(answer, failed)
     }
 
-    /// Does what a session tells; nobody waits for it.
-    pub fn tell(&self, tell: Tell) {
-        let (broker, presence) = (&self.parts.broker, &self.parts.presence);
+    /// Does what a session tells; nobody waits for it. What concerns one client in one channel is done in the order in
+    /// which it is told.
+    pub fn tell(self: &Arc<Self>, tell: Tell) {
+        let (broker, presence) = (Arc::clone(&self.parts.broker), Arc::clone(&self.parts.presence));
         match tell {
-            Tell::Join(channel, info) => self.drive("join", broker.publish_join(&channel, *info)),
-            Tell::Leave(channel, info) => self.drive("leave", broker.publish_leave(&channel, *info)),
+            Tell::Join(channel, info) => {
+                let (about, client) = (channel.clone(), info.client.clone());
+                self.in_order("join", &about, &client, move || broker.publish_join(&channel, *info));
+            }
+            Tell::Leave(channel, info) => {
+                let (about, client) = (channel.clone(), info.client.clone());
+                self.in_order("leave", &about, &client, move || broker.publish_leave(&channel, *info));
+            }
             Tell::AddPresence(channel, info) => {
                 self.parts.metrics.node.action(Action::AddPresence);
-                self.drive("presence", presence.add(&channel, *info));
+                let (about, client) = (channel.clone(), info.client.clone());
+                self.in_order("presence", &about, &client, move || presence.add(&channel, *info));
             }
+            Tell::RefreshPresence(entries) => self.refresh_presence(entries),
+            Tell::SoleConnection(channel, info) => self.disconnect_others(channel, *info),
             Tell::RemovePresence(channel, client) => {
                 self.parts.metrics.node.action(Action::RemovePresence);
-                self.drive("presence", presence.remove(&channel, &client));
+                let (about, whose) = (channel.clone(), client.clone());
+                self.in_order("presence", &about, &whose, move || presence.remove(&channel, &client));
             }
             Tell::Released(user) => self.users.release(&user),
         }
     }
 
+    /// Puts off the expiry of presence entries, of one client or of many, in one call. Those about which another call is
+    /// being made are left out: it adds them, or removes them.
+    pub fn refresh_presence(&self, mut entries: Vec<(Channel, Box<ClientInfo>)>) {
+        let mut passes = Vec::with_capacity(entries.len());
+        entries.retain(|(channel, info)| {
+            let pass = self.order.try_enter(channel, &info.client);
+            let free = pass.is_some();
+            passes.extend(pass);
+            free
+        });
+        for _ in &entries {
+            self.parts.metrics.node.action(Action::AddPresence);
+        }
+        if !entries.is_empty() {
+            let answer = self.parts.presence.refresh(&entries);
+            self.drive("presence", keeping(passes, answer));
+        }
+    }
+
+    /// Ends the other connections of a user, if the presence of the personal channel shows any.
+    fn disconnect_others(self: &Arc<Self>, channel: Channel, info: ClientInfo) {
+        let node = Arc::clone(self);
+        let stats = self.parts.presence.stats(&channel);
+        self.parts.tasks.spawn(async move {
+            match tokio::time::timeout(DEADLINE, stats.wait()).await {
+                Ok(Ok(stats)) if stats.clients < 2 => return,
+                Ok(Ok(_)) => {}
+                other => {
+                    tracing::warn!(?other, %channel, "a user's older connections stay: presence could not be read");
+                    return;
+                }
+            }
+            let whom = Whom { user: info.user.as_str().to_owned(), ..Whom::default() };
+            let kept = [info.client];
+            if node.disconnect_clients(&whom, Disconnect::CONNECTION_LIMIT, &kept).await.is_err() {
+                tracing::warn!(%channel, "older connections of a user may not have been ended");
+            }
+        });
+    }
+
+    /// An answer came for a client or subscription that is gone: what it says was done is done for nobody. Harmless when
+    /// it was undone already, or never done.
+    pub fn undo(self: &Arc<Self>, undo: Undo, outcome: &Outcome) {
+        match undo {
+            Undo::Admitted(user) => {
+                if matches!(outcome, Outcome::Admitted(Ok(()))) {
+                    self.tell(Tell::Released(user));
+                }
+            }
+            // Also after a failure: it may be a later step that failed.
+            Undo::Subscribed(channel, client) => {
+                if let Some(client) = client {
+                    self.tell(Tell::RemovePresence(channel.clone(), client));
+                }
+                self.unsubscribe_unless_routed(&channel);
+            }
+        }
+    }
+
+    /// Tells the broker again that nobody wants the channel, in case that it was told before it had subscribed.
+    pub fn unsubscribe_unless_routed(&self, channel: &Channel) {
+        if !self.parts.routes.has_subscribers(channel) {
+            self.drive("unsubscribe", self.parts.broker.unsubscribe(channel));
+        }
+    }
+
+    /// Makes a call about one client in one channel when those made before have ended, or after the deadline for that.
+    fn in_order(
+        &self,
+        what: &'static str,
+        channel: &Channel,
+        client: &str,
+        call: impl FnOnce() -> Answer<Result<(), EngineError>> + Send + 'static,
+    ) {
+        match self.order.enter(channel, client) {
+            Entry::Now(pass) => {
+                let answer = call();
+                self.drive(what, keeping(pass, answer));
+            }
+            Entry::Wait(turn) => self.parts.tasks.spawn(async move {
+                let Ok(Ok(_pass)) = tokio::time::timeout(TURN_DEADLINE, turn).await else {
+                    return tracing::warn!(
+                        what,
+                        "an engine call was not made: those before it took too long"
+                    );
+                };
+                report(what, tokio::time::timeout(DEADLINE, call().wait()).await);
+            }),
+            Entry::Full => tracing::warn!(what, "an engine call was not made: too many wait"),
+        }
+    }
+
     /// Sees a call through that nobody waits for.
     pub(crate) fn drive(&self, what: &'static str, answer: Answer<Result<(), EngineError>>) {
-        let report = move |result: Result<(), EngineError>| {
-            if let Err(error) = result {
-                tracing::warn!(%error, what, "an engine call failed");
-            }
-        };
         match answer {
-            Answer::Now(result) => report(result),
+            Answer::Now(result) => report(what, Ok(result)),
             Answer::Later(future) => self.parts.tasks.spawn(async move {
-                if let Ok(result) = tokio::time::timeout(DEADLINE, future).await {
-                    report(result);
-                } else {
-                    tracing::warn!(what, "an engine call did not end in time");
-                }
+                report(what, tokio::time::timeout(DEADLINE, future).await);
             }),
         }
     }
 
-    /// Broker, then presence, then history. What was done is undone when a later step fails.
+    /// Broker, then presence, then history. What was done is undone when a later step fails, or takes too long.
     fn subscribe(self: &Arc<Self>, plan: SubscribePlan) -> Answer<Result<Option<History>, Failure>> {
+        let Some(info) = &plan.presence else {
+            return self.carry_out(plan);
+        };
+        // Whatever is told about this client in this channel meanwhile, such as that it is gone, comes after this.
+        match self.order.enter(&plan.channel, &info.client) {
+            Entry::Now(pass) => keeping(pass, self.carry_out(plan)),
+            Entry::Wait(turn) => {
+                let node = Arc::clone(self);
+                Answer::later(async move {
+                    let Ok(_pass) = turn.await else {
+                        return Err(ErrorCode::INTERNAL.into());
+                    };
+                    node.carry_out(plan).wait().await
+                })
+            }
+            Entry::Full => Answer::Now(Err(ErrorCode::INTERNAL.into())),
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, plan: SubscribePlan) -> Answer<Result<Option<History>, Failure>> {
         let SubscribePlan { channel, presence, history } = plan;
         let node = Arc::clone(self);
         self.parts.broker.subscribe(&channel).then(move |subscribed| {
@@ -181,6 +299,25 @@ impl Node {
             });
             Outcome::PresenceStats(stats.map_err(for_client))
         })
+    }
+}
+
+/// An answer during which passes are kept.
+fn keeping<P: Send + 'static, T: Send + 'static>(pass: P, answer: Answer<T>) -> Answer<T> {
+    match answer {
+        Answer::Now(value) => Answer::Now(value),
+        Answer::Later(future) => Answer::later(async move {
+            let _pass = pass;
+            future.await
+        }),
+    }
+}
+
+fn report(what: &'static str, ended: Result<Result<(), EngineError>, tokio::time::error::Elapsed>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, what, "an engine call failed"),
+        Err(_) => tracing::warn!(what, "an engine call did not end in time"),
     }
 }
 

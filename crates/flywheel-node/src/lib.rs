@@ -7,8 +7,11 @@
 mod access;
 mod asks;
 mod backends;
+mod cluster;
+mod health;
 mod node;
 mod operations;
+mod order;
 mod post;
 mod routes;
 mod users;
@@ -16,7 +19,10 @@ mod verdict;
 
 pub use access::Access;
 pub use backends::Backends;
+pub use cluster::{Control, ControlInbox, NotSent, NotificationHandler, Numbers, SurveyError, SurveyHandler};
+pub use flywheel_membership::{Entry, Report, Scope, Timing};
+pub use health::{DrainedBy, HealthReport, HealthSettings, Watchdog};
 pub use node::{Node, NodeParts};
 pub use operations::{ApiError, BroadcastResult, Info, PublishRequest, Whom};
-pub use post::{Answering, Mail, Operation, ShardCounts, ShardPost};
+pub use post::{Answering, Mail, Operation, Place, ShardCounts, ShardPost, Undo};
 pub use routes::Routes;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_engine::{Broker, KeySets, Presence};
+use flywheel_engine::{Broker, Dependencies, KeySets, Presence};
 use flywheel_metrics::{Action, Metrics};
 use flywheel_model::Channel;
 use flywheel_runtime::{Clock, Tasks};
@@ -9,8 +9,11 @@ use flywheel_session::Settings;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use crate::cluster::Cluster;
+use crate::health::Health;
+use crate::order::Order;
 use crate::users::Users;
-use crate::{Access, Mail, Routes, ShardPost};
+use crate::{Access, Control, HealthSettings, Mail, Routes, ShardPost};
 
 /// What a node is made of.
 pub struct NodeParts {
@@ -26,6 +29,12 @@ pub struct NodeParts {
     pub presence: Arc<dyn Presence>,
     /// Gives out the keys that tokens are signed with, where they are published.
     pub key_sets: Arc<dyn KeySets>,
+    /// What connects it with other nodes; `None` for a node that is alone.
+    pub control: Option<Control>,
+    /// What the node stands on outside the process.
+    pub dependencies: Arc<dyn Dependencies>,
+    /// How health is judged at first.
+    pub health: HealthSettings,
     /// Where deliveries go.
     pub routes: Arc<Routes>,
     /// What time it is.
@@ -40,6 +49,9 @@ pub struct NodeParts {
 pub struct Node {
     pub(crate) parts: NodeParts,
     pub(crate) users: Users,
+    pub(crate) cluster: Cluster,
+    pub(crate) health: Health,
+    pub(crate) order: Order,
     pub(crate) started: flywheel_model::Timestamp,
     /// Guards nothing but the pointer; taken for the time of a clone.
     settings: RwLock<Arc<Settings>>,
@@ -54,7 +66,20 @@ impl Node {
     pub fn new(parts: NodeParts, settings: Settings, access: Access) -> Arc<Self> {
         let started = parts.clock.now().at;
         let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
-        Arc::new(Self { parts, users: Users::default(), started, settings, access })
+        let cluster = Cluster::new(&parts.uid, parts.control.clone(), started);
+        let health = Health::new(parts.health, started);
+        let node = Self {
+            parts,
+            users: Users::default(),
+            cluster,
+            health,
+            order: Order::default(),
+            started,
+            settings,
+            access,
+        };
+        node.count_nodes();
+        Arc::new(node)
     }
 
     /// The settings in force.
@@ -81,6 +106,11 @@ impl Node {
         &self.parts.tasks
     }
 
+    /// Names this run of the server.
+    pub fn uid(&self) -> &str {
+        &self.parts.uid
+    }
+
     /// Server version.
     pub fn version(&self) -> &str {
         &self.parts.version
@@ -101,7 +131,7 @@ impl Node {
             post.send(Mail::Settings(Arc::clone(&settings)));
         }
         // Mail is read in order, so a shard that answers has read the settings.
-        if self.ask_shards(Mail::Count).await.is_err() {
+        if self.ask_shards(Mail::Flush).await.is_err() {
             tracing::warn!(
                 "a shard did not confirm the new settings in time; it takes them over when it reads its mail"
             );

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_engine::{PresenceStats, PublishOptions};
+use flywheel_engine::{PresenceStats, PublishOptions, Recipient};
 use flywheel_hub::Match;
 use flywheel_metrics::{Action, MessageType, SuppressReason};
 use flywheel_model::{
@@ -14,11 +14,14 @@ use flywheel_model::{
     UnixSeconds, UserId,
 };
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::control::{Body, ChannelCounts, ChannelsQuery};
 use flywheel_session::ServerSubscribe;
 use flywheel_stream::{History, HistoryQuery, Version};
+use prost::Message;
 
 use crate::Node;
 use crate::asks::retention;
+use crate::cluster::{CHANNELS, Numbers, translate};
 use crate::post::{Mail, Operation};
 use crate::verdict::for_api;
 
@@ -92,7 +95,7 @@ pub struct Whom {
 
 impl Whom {
     /// `None` when an id is given that no connection can have.
-    fn matching(&self) -> Option<Match> {
+    pub(crate) fn matching(&self) -> Option<Match> {
         let client = match self.client.as_str() {
             "" => None,
             id => Some(ClientId::parse(id)?),
@@ -105,8 +108,8 @@ impl Whom {
     }
 }
 
-/// What the node says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Info {
     /// Names this run of the server.
     pub uid: String,
@@ -124,6 +127,8 @@ pub struct Info {
     pub subscriptions: usize,
     /// Time since the start.
     pub uptime: Duration,
+    /// Numbers of the last window; `None` before the first one has ended.
+    pub metrics: Option<Numbers>,
 }
 
 /// How long a publisher waits for shards that are far behind.
@@ -190,8 +195,10 @@ impl Node {
         request: ServerSubscribe,
     ) -> Result<(), ApiError> {
         let channel = self.existing(channel)?;
+        let settings = self.settings();
+        let told = translate::subscribe(whom, &channel, &request, options_of(&settings, &channel)?);
         let operation = |matching| Operation::Subscribe(matching, channel.clone(), Box::new(request.clone()));
-        self.operate(whom, operation).await
+        self.operate(whom, operation, told).await
     }
 
     /// Unsubscribes connections from a channel.
@@ -200,7 +207,8 @@ impl Node {
     /// 107, 102, 100.
     pub async fn unsubscribe_clients(&self, whom: &Whom, channel: &str) -> Result<(), ApiError> {
         let channel = self.existing(channel)?;
-        self.operate(whom, |matching| Operation::Unsubscribe(matching, channel.clone())).await
+        let told = translate::unsubscribe(whom, &channel);
+        self.operate(whom, |matching| Operation::Unsubscribe(matching, channel.clone()), told).await
     }
 
     /// Closes connections, except those whose client id is in `kept`.
@@ -213,8 +221,9 @@ impl Node {
         disconnect: Disconnect,
         kept: &[String],
     ) -> Result<(), ApiError> {
-        self.operate(whom, |matching| Operation::Disconnect(matching, disconnect.clone(), kept.to_vec()))
-            .await
+        let told = translate::disconnect(whom, &disconnect, kept);
+        let operation = |matching| Operation::Disconnect(matching, disconnect.clone(), kept.to_vec());
+        self.operate(whom, operation, told).await
     }
 
     /// Sets a new expiry, `None` for never, and `conn_info` with it.
@@ -227,7 +236,8 @@ impl Node {
         expire_at: Option<UnixSeconds>,
         info: Option<Payload>,
     ) -> Result<(), ApiError> {
-        self.operate(whom, |matching| Operation::Refresh(matching, expire_at, info.clone())).await
+        let told = translate::refresh(whom, expire_at, info.as_ref());
+        self.operate(whom, |matching| Operation::Refresh(matching, expire_at, info.clone()), told).await
     }
 
     /// Who is present.
@@ -272,13 +282,34 @@ impl Node {
         self.parts.broker.remove_history(&channel).wait().await.map_err(for_api)
     }
 
-    /// Channels that match a glob, `None` for all, and their numbers of subscribers.
+    /// Channels that match a glob, `None` for all, and their numbers of subscribers over all nodes.
     ///
     /// # Errors
-    /// 107 for a malformed pattern, 100.
+    /// 107 for a malformed pattern, 100, also when a node does not answer.
     pub async fn channels(&self, pattern: Option<&str>) -> Result<BTreeMap<Channel, usize>, ApiError> {
-        let pattern = pattern.map(glob).transpose()?;
+        let glob = pattern.map(glob).transpose()?;
         self.parts.metrics.node.action(Action::Survey);
+        let query = ChannelsQuery { pattern: pattern.unwrap_or_default().to_owned() };
+        let others = self.survey(CHANNELS, query.encode_to_vec().into(), None);
+        let (own, others) = tokio::join!(self.own_channels(glob), others);
+        let (mut channels, others) = (own?, others.map_err(internal)?);
+        for (uid, answer) in others {
+            let counts = ChannelCounts::decode(answer).map_err(|error| {
+                tracing::error!(%error, uid, "a node's answer about its channels cannot be read");
+                ApiError::Internal
+            })?;
+            for (channel, count) in counts.channels {
+                let count = usize::try_from(count.num_clients).unwrap_or(usize::MAX);
+                *channels.entry(Channel::from(channel.as_str())).or_default() += count;
+            }
+        }
+        Ok(channels)
+    }
+
+    pub(crate) async fn own_channels(
+        &self,
+        pattern: Option<Arc<globset::GlobMatcher>>,
+    ) -> Result<BTreeMap<Channel, usize>, ApiError> {
         let answers =
             self.ask_shards(|answer| Mail::Channels(pattern.clone(), answer)).await.map_err(internal)?;
         let mut channels = BTreeMap::new();
@@ -288,22 +319,25 @@ impl Node {
         Ok(channels)
     }
 
-    /// What the node says of itself.
-    ///
-    /// # Errors
-    /// 100.
-    pub async fn info(&self) -> Result<Info, ApiError> {
-        let counts = self.ask_shards(Mail::Count).await.map_err(internal)?;
-        Ok(Info {
+    /// What the nodes of the cluster say of themselves, this one first, then the others as they last did.
+    pub fn info(&self) -> Vec<Info> {
+        std::iter::once(self.own_info()).chain(self.cluster.peers()).collect()
+    }
+
+    /// What this node says of itself. Takes no lock of the delivery path and asks nobody.
+    pub fn own_info(&self) -> Info {
+        let counts = || self.posts().iter().map(|post| post.counts());
+        Info {
             uid: self.parts.uid.clone(),
             name: self.parts.name.clone(),
             version: self.parts.version.clone(),
-            clients: counts.iter().map(|count| count.clients).sum(),
+            clients: counts().map(|count| count.clients).sum(),
             users: self.users.len(),
             channels: self.parts.routes.len(),
-            subscriptions: counts.iter().map(|count| count.subscriptions).sum(),
+            subscriptions: counts().map(|count| count.subscriptions).sum(),
             uptime: self.clock().now().at.since(self.started),
-        })
+            metrics: self.cluster.metrics(),
+        }
     }
 
     /// Closes every connection and waits until they are gone, at most for `patience`.
@@ -313,14 +347,20 @@ impl Node {
         }
     }
 
-    async fn operate(&self, whom: &Whom, operation: impl Fn(Match) -> Operation) -> Result<(), ApiError> {
+    /// Has it done by the shards of this node and waits for them, and tells the other nodes.
+    async fn operate(
+        &self,
+        whom: &Whom,
+        operation: impl Fn(Match) -> Operation,
+        told: Body,
+    ) -> Result<(), ApiError> {
         let Some(matching) = whom.matching() else {
             return Ok(());
         };
         self.ask_shards(|answer| Mail::Operation(operation(matching.clone()), answer))
             .await
             .map_err(internal)?;
-        Ok(())
+        self.tell_nodes(Recipient::All, told).await.map_err(internal)
     }
 
     /// Slows a publisher down while shards are far behind, instead of letting their queues grow.
@@ -363,12 +403,12 @@ fn named(channel: &str) -> Result<Channel, ApiError> {
 }
 
 /// `*` also matches boundaries, and `[!…]` negates.
-fn glob(pattern: &str) -> Result<Arc<globset::GlobMatcher>, ApiError> {
+pub(crate) fn glob(pattern: &str) -> Result<Arc<globset::GlobMatcher>, ApiError> {
     let glob = globset::GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
     glob.map(|glob| Arc::new(glob.compile_matcher())).map_err(|_| ApiError::BadRequest)
 }
 
-fn internal(error: crate::node::NoAnswer) -> ApiError {
+fn internal(error: impl std::fmt::Display) -> ApiError {
     tracing::error!(%error, "a server API call failed");
     ApiError::Internal
 }

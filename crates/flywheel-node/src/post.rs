@@ -1,19 +1,22 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flywheel_hub::{ClientKey, Match};
-use flywheel_model::{Channel, ChannelEvent, Payload, UnixSeconds};
+use flywheel_hub::{ClientKey, HealId, Match};
+use flywheel_model::{Channel, ChannelEvent, Payload, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
-use flywheel_runtime::{Bell, Full, Mailbox};
-use flywheel_session::{Context, Outcome, ServerSubscribe, Settings};
+use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
+use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
+use flywheel_stream::History;
+use hashbrown::HashSet;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// Where an operation's answer goes; nobody may be waiting for it any more.
 pub type Answering<T> = oneshot::Sender<T>;
 
 /// What one shard is asked to do with the clients that are meant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Operation {
     /// Subscribe them to a channel.
     Subscribe(Match, Channel, Box<ServerSubscribe>),
@@ -37,21 +40,71 @@ pub struct ShardCounts {
 /// A message to a shard that is no delivery.
 #[derive(Debug)]
 pub enum Mail {
-    /// A session's question was answered.
-    Outcome(ClientKey, Context, Outcome),
+    /// A session's question was answered. If the client is gone, what the answer says was done is to be undone.
+    Outcome(ClientKey, Context, Outcome, Option<Undo>),
     /// The server API wants something done. Answered when it is.
     Operation(Operation, Answering<()>),
     /// Which channels that match have how many subscribers here?
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
-    /// How many are here?
-    Count(Answering<ShardCounts>),
+    /// Answered once all mail before it has been read.
+    Flush(Answering<()>),
+    /// The stream that the healing of a channel asked for; `None` when it could not be read.
+    Healed(Channel, HealId, Option<History>),
     /// The engine may have lost events of this channel: positions are to be compared with its stream.
     Gap(Channel),
     /// New settings are in force.
     Settings(Arc<Settings>),
+    /// Close everybody with this code, evenly over the given time, and whoever still comes at once.
+    Depart(Disconnect, Duration),
+    /// Those who are still here may stay, and others may come.
+    Stay,
     /// Stop accepting and close everybody with this code. Answered when all connections are gone; those that are not
     /// after the given time are dropped.
     Shutdown(Disconnect, Duration, Answering<()>),
+}
+
+/// What is left to do when an answer comes for nobody; see [`Node::undo`](crate::Node::undo).
+#[derive(Debug)]
+pub enum Undo {
+    /// The node counts one more connection of this user.
+    Admitted(UserId),
+    /// The broker routes the channel here, and this client may be present in it.
+    Subscribed(Channel, Option<String>),
+}
+
+impl Undo {
+    /// What a question, when it is answered well, leaves to be undone.
+    pub fn of(ask: &Ask) -> Option<Self> {
+        match ask {
+            Ask::Admit(user) => Some(Self::Admitted(user.clone())),
+            Ask::Subscribe(plan) => {
+                let client = plan.presence.as_ref().map(|info| info.client.clone());
+                Some(Self::Subscribed(plan.channel.clone(), client))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A place in a shard's mailbox, kept for an answer, so that it cannot be lost. Given back when it is dropped.
+#[derive(Debug)]
+pub struct Place(Option<Arc<ShardPost>>);
+
+impl Place {
+    /// Puts the answer there.
+    pub fn send(mut self, mail: Mail) {
+        if let Some(post) = self.0.take() {
+            post.mail.push_reserved(mail);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(post) = self.0.take() {
+            post.mail.release(1);
+        }
+    }
 }
 
 /// A shard's two mailboxes, which ring one bell.
@@ -63,7 +116,15 @@ pub struct ShardPost {
     pub mail: Mailbox<Mail>,
     /// Wakes the shard.
     pub bell: Arc<Bell>,
+    /// Shows whether the shard turns; it beats once per turn, and turns once a second at least.
+    pub pulse: Pulse,
+    clients: AtomicUsize,
+    subscriptions: AtomicUsize,
     dropped: AtomicU64,
+    /// Channels of what was dropped. The lock is taken under a stripe of the routes and guards nothing else.
+    gapped: Mutex<HashSet<Channel>>,
+    /// Whether there are any.
+    has_gaps: AtomicBool,
 }
 
 /// Bytes of deliveries that may wait for a shard: what it can write in a fraction of a second.
@@ -72,28 +133,62 @@ const DELIVERIES_BYTES_MAX: usize = 64 << 20;
 const MAIL_MAX: usize = 1 << 20;
 
 impl ShardPost {
-    /// Empty mailboxes that ring `bell`.
-    pub fn new(bell: Arc<Bell>) -> Arc<Self> {
+    /// Empty mailboxes that ring `bell`. `now` is when the shard begins.
+    pub fn new(bell: Arc<Bell>, now: Timestamp) -> Arc<Self> {
         Arc::new(Self {
             deliveries: Mailbox::new(DELIVERIES_BYTES_MAX, Arc::clone(&bell)),
             mail: Mailbox::new(MAIL_MAX, Arc::clone(&bell)),
             bell,
+            pulse: Pulse::new(now),
+            clients: AtomicUsize::new(0),
+            subscriptions: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
+            gapped: Mutex::default(),
+            has_gaps: AtomicBool::new(false),
         })
     }
 
-    /// Delivers an event. One that has no room is dropped and counted: positioned subscribers find the gap.
+    /// Delivers an event. One that has no room is dropped and counted, and its channel remembered as one with a gap.
     pub fn deliver(&self, event: ChannelEvent) {
         let weight = event.weight();
-        if self.deliveries.push(event, weight).is_err() {
+        if let Err(Full(event)) = self.deliveries.push(event, weight) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.gapped.lock().insert(event.channel);
+            self.has_gaps.store(true, Ordering::Release);
         }
+    }
+
+    /// Channels of events that had no room since this was last asked, in no order.
+    pub fn take_gapped(&self) -> Vec<Channel> {
+        if !self.has_gaps.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.gapped.lock()).into_iter().collect()
+    }
+
+    /// A place for an answer that will come; `None` when there is no room for more questions.
+    pub fn reserve(self: &Arc<Self>) -> Option<Place> {
+        self.mail.reserve(1).then(|| Place(Some(Arc::clone(self))))
     }
 
     /// Sends mail. Whoever waits for an answer to mail that had no room sees its channel closed.
     pub fn send(&self, mail: Mail) {
         if let Err(Full(mail)) = self.mail.push(mail, 1) {
             tracing::error!(?mail, "a shard's mailbox is full");
+        }
+    }
+
+    /// The shard says what it holds.
+    pub fn set_counts(&self, counts: ShardCounts) {
+        self.clients.store(counts.clients, Ordering::Relaxed);
+        self.subscriptions.store(counts.subscriptions, Ordering::Relaxed);
+    }
+
+    /// What the shard last said that it holds. Takes no lock and asks nobody.
+    pub fn counts(&self) -> ShardCounts {
+        ShardCounts {
+            clients: self.clients.load(Ordering::Relaxed),
+            subscriptions: self.subscriptions.load(Ordering::Relaxed),
         }
     }
 

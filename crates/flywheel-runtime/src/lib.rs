@@ -3,11 +3,13 @@
 mod bell;
 mod clock;
 mod mailbox;
+mod pulse;
 mod random;
 mod tasks;
 
 pub use bell::Bell;
 pub use clock::Clock;
 pub use mailbox::{Full, Mailbox};
+pub use pulse::Pulse;
 pub use random::Random;
 pub use tasks::Tasks;

@@ -31,14 +31,28 @@ impl<T> Mailbox<T> {
     /// # Errors
     /// [`Full`]; the item was not put in.
     pub fn push(&self, item: T, weight: usize) -> Result<(), Full<T>> {
-        let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
-        if before > 0 && before.saturating_add(weight) > self.bytes_max {
-            self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        if !self.reserve(weight) {
             return Err(Full(item));
         }
+        self.push_reserved(item);
+        Ok(())
+    }
+
+    /// Takes room for an item of `weight` bytes that will come later. Answers whether there was any. The room is given
+    /// back by [`release`](Self::release), be it that the item has come and gone or never comes.
+    pub fn reserve(&self, weight: usize) -> bool {
+        let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
+        let fits = before == 0 || before.saturating_add(weight) <= self.bytes_max;
+        if !fits {
+            self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Puts an item in for which room was [reserved](Self::reserve).
+    pub fn push_reserved(&self, item: T) {
         self.items.lock().push(item);
         self.bell.ring();
-        Ok(())
     }
 
     /// Bytes inside.
@@ -95,6 +109,19 @@ mod tests {
         assert!(mailbox.push(3, 6).is_err());
         mailbox.release(6);
         mailbox.push(3, 6).unwrap();
+    }
+
+    #[test]
+    fn reserved_room_is_nobody_elses() {
+        let (mailbox, _) = mailbox(10);
+        assert!(mailbox.reserve(6));
+        assert!(mailbox.push(1, 6).is_err());
+        assert!(!mailbox.reserve(6) && mailbox.is_empty());
+        mailbox.push_reserved(2);
+        let mut items = Vec::new();
+        mailbox.drain(&mut items);
+        mailbox.release(6);
+        assert_eq!((items, mailbox.bytes()), (vec![2], 0));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use flywheel_api::Endpoints;
 use flywheel_auth::Verifier;
 use flywheel_config::{Config, ErrorMode, TokenConfig};
-use flywheel_node::{Access, Backends};
+use flywheel_node::{Access, Backends, HealthSettings, Scope};
 use flywheel_session::{PersonalChannel, Settings};
-use flywheel_transport::{DoorSettings, ReactorSettings};
+use flywheel_transport::{DoorSettings, Packing, ReactorSettings};
 use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -40,13 +40,25 @@ pub(crate) fn settings(config: &Config, version: &str) -> Settings {
         recovery_limit: client.recovery_max_publication_limit,
         insecure: client.insecure,
         include_server_time: client.connect_include_server_time,
-        personal_channel: personal
-            .enabled
-            .then(|| PersonalChannel { namespace: personal.personal_channel_namespace.clone() }),
+        personal_channel: personal.enabled.then(|| PersonalChannel {
+            namespace: personal.personal_channel_namespace.clone(),
+            single_connection: personal.single_connection,
+        }),
         rpc: proxies::rpc(config),
         backend: proxies::settings(config),
         one_by_one: client.concurrency <= 1,
         commands_in_flight_max: if client.concurrency == 0 { COMMANDS_IN_FLIGHT } else { client.concurrency },
+    }
+}
+
+pub(crate) fn health(config: &Config) -> HealthSettings {
+    HealthSettings {
+        grace: config.readiness.grace,
+        scope: if config.readiness.own_faults_only { Scope::Own } else { Scope::Any },
+        stuck_after: config.readiness.stuck_after,
+        hand_over_after: config.node.hand_over_after,
+        delay: config.shutdown.delay,
+        spread: config.shutdown.spread,
     }
 }
 
@@ -84,6 +96,7 @@ pub(crate) fn origins(config: &Config) -> anyhow::Result<GlobSet> {
 pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
     let rate = config.client.connection_rate_limit;
     Ok(DoorSettings {
+        websocket_compression: config.websocket.compression.is_some(),
         websocket_path: (!config.websocket.disabled).then(|| config.websocket.handler_prefix.clone()),
         origins: origins(config)?,
         connection_limit: config.client.connection_limit,
@@ -102,7 +115,16 @@ pub(crate) fn reactor(config: &Config) -> ReactorSettings {
             max_message: config.websocket.message_size_limit.unwrap_or(usize::MAX),
             ..Rules::default()
         },
+        decompressed_max: config.websocket.decompressed_message_size_limit.unwrap_or(usize::MAX),
     }
+}
+
+/// How messages are compressed for the clients that agree to it.
+pub(crate) fn packing(config: &Config) -> Packing {
+    config.websocket.compression.map_or_else(Packing::default, |compression| Packing {
+        level: compression.level,
+        min_size: compression.min_size,
+    })
 }
 
 pub(crate) fn endpoints(config: &Config, dev: bool) -> anyhow::Result<Endpoints> {

@@ -3,10 +3,13 @@
 
 mod assemble;
 mod dev;
+pub mod doctor;
+mod engines;
 mod logging;
 mod pem;
 mod process;
 mod proxies;
+mod redis;
 mod server;
 mod source;
 pub mod tokens;

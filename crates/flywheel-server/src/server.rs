@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use flywheel_api::{ApiKey, Exposure, HttpServer, Service, Upgrades, Upgrading};
 use flywheel_config::{Changes, Config, Warning};
-use flywheel_engine::{MemoryEngine, MemoryLimits};
+use flywheel_engine::MemoryEngine;
 use flywheel_jwks::{HttpKeySets, Limits, Roots};
 use flywheel_metrics::{Metrics, ReloadOutcome};
-use flywheel_node::{Node, NodeParts, Routes, ShardPost};
+use flywheel_node::{DrainedBy, Node, NodeParts, Routes, ShardPost, Watchdog};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_transport::{
@@ -19,6 +19,7 @@ use flywheel_transport::{
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::engines::{Engines, Surroundings};
 use crate::{ConfigSource, Logging, assemble, process, proxies};
 
 /// A running server.
@@ -31,6 +32,8 @@ pub struct Server {
     door: Arc<Door>,
     http: Arc<HttpServer>,
     shards: Vec<JoinHandle<()>>,
+    /// Looks after the node until the process ends.
+    watchdog: Watchdog,
     /// Set when a shard ended although nobody told it to.
     shard_failed: Arc<AtomicBool>,
     address: SocketAddr,
@@ -45,6 +48,7 @@ pub enum Exit {
     Forced,
 }
 
+const DRAIN_STEP: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Part of the shutdown timeout that calls in flight may take before connections are closed.
 const CALLS_SHARE: u32 = 3;
@@ -73,7 +77,6 @@ impl Server {
         let random = Arc::new(Random::system());
         let tasks = Tasks::new(runtime.handle().clone());
         let metrics = Arc::new(Metrics::new(version));
-        metrics.node.set_nodes(1);
 
         let (external, internal) = assemble::addresses(&config)?;
         let listeners = listen(external, shard_count)?;
@@ -82,28 +85,27 @@ impl Server {
             .map(|_| Reactor::<Sessions>::poll_and_bell())
             .collect::<Result<_, _>>()
             .context("cannot create an epoll instance")?;
-        let posts: Vec<_> = polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell))).collect();
+        let posts: Vec<_> =
+            polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell), clock.now().at)).collect();
         let routes = Routes::new(posts.clone());
-        let limits = MemoryLimits::default();
-        let engine = Arc::new(MemoryEngine::new(
-            routes.clone(),
-            clock.clone(),
-            Random::seeded(random.next_u64()),
-            limits,
-        ));
+        let engines =
+            Engines::start(&config, &Surroundings { routes: &routes, clock: &clock, random: &random });
         let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
         let parts = NodeParts {
             uid,
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),
             version: version.to_owned(),
-            broker: engine.clone(),
-            presence: engine.clone(),
+            broker: engines.broker,
+            presence: engines.presence,
             key_sets: Arc::new(HttpKeySets::new(
                 clock.clone(),
                 tasks.clone(),
                 Limits::default(),
                 Roots::System,
             )),
+            control: engines.control,
+            dependencies: engines.dependencies,
+            health: assemble::health(&config),
             routes,
             clock: clock.clone(),
             tasks: tasks.clone(),
@@ -133,7 +135,9 @@ impl Server {
             adoptions.clone(),
         )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
-        spawn_housekeeping(&tasks, &node, &engine);
+        spawn_housekeeping(&tasks, &node, engines.memory);
+        node.join_cluster();
+        node.measure_windows(config.node.info_metrics_aggregate_interval);
 
         let shard_failed = Arc::new(AtomicBool::new(false));
         let mut shards = Vec::with_capacity(shard_count);
@@ -146,6 +150,7 @@ impl Server {
                 door: Arc::clone(&door),
                 random: Arc::clone(&random),
                 queue_bytes_max: assemble::queue_bytes_max(&config),
+                packing: assemble::packing(&config),
             });
             let http = Arc::clone(&http);
             let handoff = move |handoff: Handoff| http.serve(handoff.stream, handoff.read, exposure);
@@ -165,13 +170,26 @@ impl Server {
             };
             shards.push(thread.spawn(body).context("cannot start a shard's thread")?);
         }
+        let watchdog = Watchdog::start(&node).context("cannot start the watchdog's thread")?;
         tracing::info!(%address, shards = shard_count, version, "listening");
         if let Some(path) = &config.pid_file {
             std::fs::write(path, std::process::id().to_string())
                 .with_context(|| format!("pid_file: {path}"))?;
         }
         let logging = logging.shared();
-        Ok(Self { config, source, logging, runtime, node, door, http, shards, shard_failed, address })
+        Ok(Self {
+            config,
+            source,
+            logging,
+            runtime,
+            node,
+            door,
+            http,
+            shards,
+            watchdog,
+            shard_failed,
+            address,
+        })
     }
 
     /// Where it listens for clients.
@@ -189,6 +207,7 @@ impl Server {
             let told = self.serve().await?;
             anyhow::Ok(if told { self.stop().await } else { Exit::Forced })
         })?;
+        drop(self.watchdog);
         self.runtime.shutdown_background();
         Ok(exit)
     }
@@ -242,11 +261,29 @@ impl Server {
         let settings = assemble::settings(&config, self.node.version());
         let mut access = assemble::access(&config)?;
         access.backends = proxies::backends(&config, self.node.metrics(), self.node.clock())?;
-        let door = assemble::door(&config)?;
+        let mut door = assemble::door(&config)?;
+        // Waits for a restart, like the rest of its section.
+        door.websocket_compression = self.door.settings().websocket_compression;
         log_warnings(&loaded.warnings);
         self.door.reload(door);
         self.node.reload(settings, access).await;
+        self.node.reload_health(assemble::health(&config));
         Ok(config)
+    }
+
+    /// Fails readiness, waits for load balancers to notice, and sends clients elsewhere bit by bit, while everything else
+    /// goes on. Takes no time unless the configuration asks for some.
+    async fn drain(&self) {
+        let delay = self.config.shutdown.delay;
+        if (delay + self.config.shutdown.spread).is_zero() {
+            return;
+        }
+        let takes = self.node.drain(DrainedBy::Shutdown);
+        let mut waited = Duration::ZERO;
+        while waited < takes && (waited < delay || !self.node.is_empty_of_clients()) {
+            tokio::time::sleep(DRAIN_STEP).await;
+            waited += DRAIN_STEP;
+        }
     }
 
     /// Finishes calls in flight, closes clients, waits for all tasks; at most for `shutdown.timeout`.
@@ -254,6 +291,7 @@ impl Server {
         let timeout = self.config.shutdown.timeout;
         tracing::info!("shutting down");
         let finish = async {
+            self.drain().await;
             self.http.stop();
             let patience = timeout / CALLS_SHARE;
             let mut waited = Duration::ZERO;
@@ -262,6 +300,7 @@ impl Server {
                 waited += Duration::from_millis(5);
             }
             self.node.shut_down(&Disconnect::SHUTDOWN, timeout / CALLS_SHARE).await;
+            self.node.leave_cluster().await;
             self.node.tasks().join(timeout / CALLS_SHARE).await
         };
         let finished = tokio::time::timeout(timeout, finish).await;
@@ -295,6 +334,8 @@ impl Upgrades for KeptConnections {
                     ("sec-websocket-accept", accepted.accept.clone()),
                 ];
                 headers.extend(accepted.subprotocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
+                let extensions = accepted.extensions.map(str::to_owned);
+                headers.extend(extensions.map(|agreed| ("sec-websocket-extensions", agreed)));
                 Upgrading::Yes(headers, Box::new(move |stream, read| accepted.adopt(stream, read)))
             }
         }
@@ -308,26 +349,25 @@ pub fn log_warnings(warnings: &[Warning]) {
     }
 }
 
-/// Expires what the engine keeps, and keeps the gauges of the node up to date.
-fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, engine: &Arc<MemoryEngine>) {
-    let (node, engine) = (Arc::downgrade(node), Arc::downgrade(engine));
+/// Expires what the memory engine keeps, and keeps the gauges of the node up to date.
+fn spawn_housekeeping(tasks: &Tasks, node: &Arc<Node>, memory: Option<Arc<MemoryEngine>>) {
+    let node = Arc::downgrade(node);
     tasks.spawn_background(async move {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         loop {
             ticks.tick().await;
-            let (Some(node), Some(engine)) = (node.upgrade(), engine.upgrade()) else {
-                return;
-            };
-            engine.sweep();
-            let used = engine.memory_use();
-            node.metrics().own.set_memory_engine(used.bytes, used.streams, used.present);
-            if let Ok(info) = node.info().await {
-                let gauges = &node.metrics().node;
-                gauges.set_clients(info.clients);
-                gauges.set_users(info.users);
-                gauges.set_subscriptions(info.subscriptions);
-                gauges.set_channels(info.channels);
+            let Some(node) = node.upgrade() else { return };
+            if let Some(memory) = &memory {
+                memory.sweep();
+                let used = memory.memory_use();
+                node.metrics().own.set_memory_engine(used.bytes, used.streams, used.present);
             }
+            let info = node.own_info();
+            let gauges = &node.metrics().node;
+            gauges.set_clients(info.clients);
+            gauges.set_users(info.users);
+            gauges.set_subscriptions(info.subscriptions);
+            gauges.set_channels(info.channels);
         }
     });
 }

@@ -10,11 +10,11 @@ use flywheel_protocol::client::{
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 
-use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Turn};
+use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Tell, Turn};
 use crate::liveness::Liveness;
 use crate::permission::{Admission, may_subscribe};
 use crate::session::{Connecting, Phase, Session, ttl};
-use crate::subscription::{Origin, Wishes};
+use crate::subscription::{Origin, Subscription, Wishes};
 
 impl Session {
     pub(crate) fn begin_connect(&mut self, turn: &mut Turn<'_>, id: u32, request: ConnectRequest) {
@@ -209,8 +209,19 @@ impl Session {
         self.liveness = Liveness::start(turn.now.at, settings, self.greeting.random);
         self.connected_once = true;
         self.release_connect_subscriptions(turn);
+        self.claim_sole_connection(turn);
         for command in early {
             self.handle_command(turn, command);
+        }
+    }
+
+    /// Where a user may have only one connection, the newest, the others go.
+    fn claim_sole_connection(&mut self, turn: &mut Turn<'_>) {
+        if turn.settings.personal_channel.as_ref().is_some_and(|personal| personal.single_connection)
+            && let Some(personal) = turn.settings.personal_channel_of(self.user.as_str())
+            && self.subs.of(&personal).is_some_and(Subscription::is_live)
+        {
+            turn.tell(Tell::SoleConnection(Channel::from(personal), self.info(None)));
         }
     }
 

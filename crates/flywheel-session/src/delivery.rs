@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use flywheel_model::{ChannelEventKind, ClientId, Epoch, Publication, StreamPosition};
+use flywheel_model::{ChannelEventKind, ClientId, Epoch, Publication};
 use flywheel_protocol::client::{DataForm, Presence, PushBody, ServerMessage, UnsubscribePush};
 use flywheel_protocol::{Disconnect, Unsubscribed};
 
@@ -23,32 +23,11 @@ pub enum Deliver {
     Patch,
     /// Nothing: the subscriber does not want it.
     Filtered,
+    /// Nothing yet: what comes before it is missing, and is to be read from the stream and delivered first. See
+    /// [`Session::handle_healed`].
+    Gap,
     /// Nothing.
     No,
-}
-
-/// How an event relates to a position.
-enum Place {
-    Next,
-    Old,
-    Beyond,
-}
-
-fn place(position: &mut StreamPosition, offset: u64, epoch: &Epoch) -> Place {
-    if position.epoch != *epoch {
-        if !position.epoch.is_unknown() {
-            return Place::Beyond;
-        }
-        position.epoch = epoch.clone();
-    }
-    if offset <= position.offset {
-        Place::Old
-    } else if offset == position.offset + 1 {
-        position.offset = offset;
-        Place::Next
-    } else {
-        Place::Beyond
-    }
 }
 
 impl Session {
@@ -72,17 +51,7 @@ impl Session {
             State::Live { .. } if publication.offset == 0 => {
                 subscription.intake.deliver(publication, epoch, patchable)
             }
-            State::Live { position: Some(position) } => match place(position, publication.offset, epoch) {
-                Place::Next => {
-                    subscription.position_is_right(turn.now.at);
-                    subscription.intake.deliver(publication, epoch, patchable)
-                }
-                Place::Old => Deliver::No,
-                Place::Beyond => {
-                    self.lose_position(turn, key);
-                    Deliver::No
-                }
-            },
+            State::Live { .. } => subscription.advance(turn.now.at, publication, epoch, patchable),
             State::Subscribing(_) => {
                 let event = ChannelEventKind::Publication(Arc::clone(publication), epoch.clone(), None);
                 self.hold_back(turn, key, event, publication.weight());
@@ -130,8 +99,14 @@ impl Session {
         }
     }
 
-    /// Delivers an event to this subscription alone, as it does what was held back.
-    pub(crate) fn deliver_single(&mut self, turn: &mut Turn<'_>, key: SubKey, event: &ChannelEventKind) {
+    /// Delivers an event to this subscription alone, as it does what was held back. Answers whether something before it
+    /// is missing, so that it was not delivered.
+    pub(crate) fn deliver_single(
+        &mut self,
+        turn: &mut Turn<'_>,
+        key: SubKey,
+        event: &ChannelEventKind,
+    ) -> bool {
         let deliver = match event {
             // Held back without what came before it: whole, which is right at any time.
             ChannelEventKind::Publication(publication, epoch, _) => {
@@ -142,15 +117,16 @@ impl Session {
         let form = match deliver {
             Deliver::Yes => DataForm::Plain,
             Deliver::Whole | Deliver::Patch => DataForm::Whole,
-            Deliver::Filtered | Deliver::No => return,
+            Deliver::Filtered | Deliver::Gap | Deliver::No => return deliver == Deliver::Gap,
         };
         let Some(subscription) = self.subs.get(key) else {
-            return;
+            return false;
         };
         match self.event_body(event, form) {
             Ok(body) => turn.send(ServerMessage::push(subscription.channel.as_str(), body)),
             Err(_) => self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL),
         }
+        false
     }
 
     fn event_body(&self, event: &ChannelEventKind, form: DataForm<'_>) -> Result<PushBody, Failure> {
@@ -168,8 +144,9 @@ impl Session {
         })
     }
 
-    /// Something was missed: a client-side subscription starts over, a server-side one takes the connection with it.
-    pub(crate) fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
+    /// Something was missed and cannot be had any more: a client-side subscription starts over, a server-side one takes
+    /// the connection with it.
+    pub fn lose_position(&mut self, turn: &mut Turn<'_>, key: SubKey) {
         match self.subs.get(key) {
             Some(subscription) if subscription.server_side => {
                 self.close(turn, Disconnect::INSUFFICIENT_STATE);

@@ -50,6 +50,9 @@ pub enum Effect {
     Attach(SubKey, Channel),
     /// Stop that. Nothing of the channel may reach this subscription any more.
     Detach(SubKey, Channel),
+    /// Something of the channel may be missing: read its stream and give every subscription with a position what it
+    /// lacks.
+    Heal(Channel),
     /// Ask the node; the outcome is fed back with the context, exactly once, within a deadline.
     Ask(Context, Ask),
     /// Tell the node; nobody waits for it.
@@ -150,8 +153,12 @@ pub enum Tell {
     Join(Channel, Box<ClientInfo>),
     /// Publish a leave event.
     Leave(Channel, Box<ClientInfo>),
-    /// Add or refresh a presence entry.
+    /// Add a presence entry.
     AddPresence(Channel, Box<ClientInfo>),
+    /// Put off the expiry of these presence entries of one client.
+    RefreshPresence(Vec<(Channel, Box<ClientInfo>)>),
+    /// This client is to be its user's only connection among those that are present in the channel, their personal one.
+    SoleConnection(Channel, Box<ClientInfo>),
     /// Remove the presence entry of this client.
     RemovePresence(Channel, String),
     /// The connection of this user, admitted before, is gone.

@@ -10,6 +10,7 @@ mod backend;
 mod connect;
 mod delivery;
 mod effect;
+mod gap;
 mod intake;
 mod live;
 mod liveness;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use delivery::Deliver;
 pub use effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, SubscribePlan, Tell, Turn};
+pub use gap::Standing;
 pub use server::ServerSubscribe;
 pub use session::{Greeting, Session};
 pub use settings::{BackendSettings, PersonalChannel, RpcSettings, Settings};

@@ -46,7 +46,7 @@ impl Session {
         position: Option<StreamPosition>,
     ) -> Option<(Channel, Vec<Queued>)> {
         let subscription = self.subs.find(sub)?;
-        subscription.position_is_right(turn.now.at);
+        subscription.checked_at = turn.now.at;
         let state = std::mem::replace(&mut subscription.state, State::Live { position });
         let State::Subscribing(pending) = state else {
             subscription.state = state;
@@ -54,8 +54,12 @@ impl Session {
         };
         let channel = subscription.channel.clone();
         self.schedule_upkeep(turn);
+        let mut incomplete = pending.gapped;
         for held in pending.held_back {
-            self.deliver_single(turn, sub.key, &held);
+            incomplete |= self.deliver_single(turn, sub.key, &held);
+        }
+        if incomplete && self.position(sub.key).is_some() {
+            turn.effects.push(Effect::Heal(channel.clone()));
         }
         Some((channel, pending.queued))
     }

@@ -57,6 +57,8 @@ pub struct Settings {
 pub struct PersonalChannel {
     /// Its namespace; empty for none.
     pub namespace: String,
+    /// Whether a new connection of a user ends the older ones. Needs presence in the namespace.
+    pub single_connection: bool,
 }
 
 /// What the application's backend decides about connections.

@@ -117,6 +117,8 @@ pub(crate) struct Pending {
     /// Events that came in meanwhile, and their weight in bytes.
     pub held_back: Vec<ChannelEventKind>,
     pub held_bytes: usize,
+    /// Whether events may have been lost since the channel was routed here.
+    pub gapped: bool,
     /// What else was wanted of this channel meanwhile, to be done when it is set up.
     pub queued: Vec<Queued>,
 }
@@ -154,6 +156,7 @@ impl Pending {
             parked: None,
             held_back: Vec::new(),
             held_bytes: 0,
+            gapped: false,
             queued: Vec::new(),
         })
     }
@@ -192,8 +195,6 @@ pub(crate) struct Subscription {
     pub chan_info: Option<Box<Payload>>,
     /// When the position was last known to be right.
     pub checked_at: Timestamp,
-    /// Whether the last check of the position found another one.
-    pub doubted: bool,
     /// Whether a join event was published, so that a leave event will be.
     pub announced: bool,
     pub state: State,
@@ -202,11 +203,6 @@ pub(crate) struct Subscription {
 impl Subscription {
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.state, State::Live { .. })
-    }
-
-    pub(crate) fn position_is_right(&mut self, now: Timestamp) {
-        self.checked_at = now;
-        self.doubted = false;
     }
 
     pub(crate) fn pending(&mut self) -> Option<&mut Pending> {
@@ -282,7 +278,6 @@ impl Subscriptions {
             renewing: false,
             chan_info: None,
             checked_at: Timestamp::ZERO,
-            doubted: false,
             announced: false,
             state: State::Subscribing(pending),
         });

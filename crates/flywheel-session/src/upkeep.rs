@@ -83,7 +83,11 @@ impl Session {
         if !needed {
             self.upkeep_at = Timestamp::NEVER;
         } else if self.upkeep_at == Timestamp::NEVER {
-            self.upkeep_at = turn.now.at + turn.settings.presence_update_interval;
+            // The first time comes earlier, so that clients that came together do not all work at once.
+            let interval = turn.settings.presence_update_interval;
+            let half = u64::try_from(interval.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+            let early = Duration::from_millis(self.greeting.random.rotate_left(32) % half);
+            self.upkeep_at = turn.now.at + interval.saturating_sub(early);
         }
         let renewal = self.subs.iter().map(|subscription| subscription.renewal_due(turn)).min();
         self.upkeep_at = self.upkeep_at.min(renewal.unwrap_or(Timestamp::NEVER));
@@ -92,6 +96,7 @@ impl Session {
     fn look_after_subscriptions(&mut self, turn: &mut Turn<'_>) {
         let settings = turn.settings;
         let now = turn.now;
+        let mut present = Vec::new();
         for key in self.subs.keys() {
             let Some(subscription) = self.subs.get(key).filter(|subscription| subscription.is_live()) else {
                 continue;
@@ -113,7 +118,7 @@ impl Session {
             };
             if subscription.terms.presence {
                 let info = self.info(subscription.chan_info.as_deref());
-                turn.tell(Tell::AddPresence(subscription.channel.clone(), info));
+                present.push((subscription.channel.clone(), info));
             }
             let silent = turn.now.at.since(subscription.checked_at) >= settings.position_check_delay;
             if subscription.terms.positioned && silent {
@@ -122,14 +127,16 @@ impl Session {
                 self.ask(turn, Context::Check(sub), Ask::History(channel, HistoryQuery::top()));
             }
         }
-        self.upkeep_at = Timestamp::NEVER;
+        if !present.is_empty() {
+            turn.tell(Tell::RefreshPresence(present));
+        }
+        self.upkeep_at = turn.now.at + settings.presence_update_interval;
         self.schedule_upkeep(turn);
     }
 
     /// The stream's top was read: does the subscription stand there?
     ///
-    /// A publication may be on its way here, so only a position that is still old when the answer comes counts, and
-    /// only when the check before found the same.
+    /// What is on its way here is delivered sooner by the healing, and dropped when it arrives.
     pub(crate) fn checked(&mut self, turn: &mut Turn<'_>, sub: SubRef, outcome: Outcome) {
         let Some(subscription) = self.subs.find(sub) else {
             return;
@@ -142,9 +149,9 @@ impl Session {
             return;
         };
         if *position == history.top {
-            subscription.position_is_right(turn.now.at);
-        } else if silent && std::mem::replace(&mut subscription.doubted, true) {
-            self.lose_position(turn, sub.key);
+            subscription.checked_at = turn.now.at;
+        } else if silent {
+            turn.effects.push(Effect::Heal(subscription.channel.clone()));
         }
     }
 }

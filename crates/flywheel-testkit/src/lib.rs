@@ -6,6 +6,8 @@
 //! - [`Signer`] signs tokens with keys of every kind, and shows the public half.
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Sdk`] runs a script that uses a published SDK.
+//! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
 //! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
@@ -26,7 +28,11 @@
 mod backing;
 mod client;
 mod connection;
+<<<<<<< HEAD
 pub mod drill;
+=======
+mod cutter;
+>>>>>>> main
 mod external;
 mod http;
 mod key_server;
@@ -44,7 +50,8 @@ mod wait;
 pub use backing::{Asked, Backing, redirect, with_status};
 pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
-pub use external::{Checks, run_checks, sdk_folder, workspace_folder};
+pub use cutter::{Cut, Cutter};
+pub use external::{Checks, Sdk, installed, workspace_folder};
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
@@ -55,7 +62,7 @@ pub use redis::{
 };
 pub use rustix::process::Signal;
 pub use server::Server;
-pub use settings::{fixture, set};
+pub use settings::{add_namespace, fixture, set};
 pub use signer::Signer;
 pub use token::{named_token, sign};
 pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};

@@ -19,6 +19,11 @@ pub fn set(config: &mut Value, path: &str, value: Value) {
     *place = value;
 }
 
+/// Adds a namespace of channels.
+pub fn add_namespace(config: &mut Value, namespace: Value) {
+    config["channel"]["namespaces"].as_array_mut().unwrap().push(namespace);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flywheel_node::Node;
 use flywheel_runtime::{Bell, Mailbox};
-use flywheel_websocket::{Limits, Request, Upgrade};
+use flywheel_websocket::{Deflate, Limits, Request, Upgrade};
 
 use crate::Door;
 use crate::application::Admission;
@@ -18,6 +18,8 @@ pub struct Adoption<C> {
     pub(crate) stream: TcpStream,
     /// What was read behind the handshake.
     pub(crate) read: Vec<u8>,
+    /// The compression that was confirmed.
+    pub(crate) deflate: Option<Deflate>,
     pub(crate) context: C,
 }
 
@@ -46,7 +48,7 @@ pub enum Answer {
     NotOurs,
     /// This status.
     Refused(u16),
-    /// 101, with this key in `Sec-WebSocket-Accept` and perhaps a subprotocol; then the connection is to be adopted.
+    /// 101, with this key in `Sec-WebSocket-Accept` and perhaps a subprotocol and an extension; then the connection is to be adopted.
     Accepted(Accepted),
 }
 
@@ -56,6 +58,9 @@ pub struct Accepted {
     pub accept: String,
     /// For `Sec-WebSocket-Protocol`.
     pub subprotocol: Option<&'static str>,
+    /// For `Sec-WebSocket-Extensions`.
+    pub extensions: Option<&'static str>,
+    deflate: Option<Deflate>,
     context: Welcome,
     shard: Adoptions<Welcome>,
 }
@@ -74,12 +79,14 @@ impl Adopter {
         match welcome(&self.door, &self.node, &request) {
             Admission::Http => Answer::NotOurs,
             Admission::Refuse(status) => Answer::Refused(status),
-            Admission::WebSocket { subprotocol, context } => {
+            Admission::WebSocket { subprotocol, deflate, context } => {
                 let next = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1);
                 match (Upgrade::check(&request), self.shards.get(next)) {
                     (Ok(upgrade), Some(shard)) => Answer::Accepted(Accepted {
                         accept: String::from_utf8_lossy(&upgrade.accept()).into_owned(),
                         subprotocol,
+                        extensions: deflate.map(Deflate::response),
+                        deflate,
                         context,
                         shard: Arc::clone(shard),
                     }),
@@ -93,8 +100,8 @@ impl Adopter {
 impl Accepted {
     /// The handshake is answered: the shard takes the connection over, of which `read` has been read behind it.
     pub fn adopt(self, stream: TcpStream, read: Vec<u8>) {
-        let Self { context, shard, .. } = self;
-        if shard.push(Adoption { stream, read, context }, 1).is_err() {
+        let Self { deflate, context, shard, .. } = self;
+        if shard.push(Adoption { stream, read, deflate, context }, 1).is_err() {
             tracing::warn!("a WebSocket was dropped: too many wait to be adopted");
         }
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use flywheel_hub::{ClientKey, Outbox};
 use flywheel_model::Now;
-use flywheel_websocket::{MessageKind, Request};
+use flywheel_websocket::{Deflate, MessageKind, Request};
 
 use crate::Io;
 
@@ -13,6 +13,8 @@ pub enum Admission<C> {
     WebSocket {
         /// The subprotocol to confirm, if any.
         subprotocol: Option<&'static str>,
+        /// The compression to confirm, if any: messages may come compressed, and arrive as they were before.
+        deflate: Option<Deflate>,
         /// What the application remembers of the request.
         context: C,
     },

@@ -10,6 +10,8 @@ use parking_lot::{Mutex, RwLock};
 pub struct DoorSettings {
     /// Path of the WebSocket endpoint; `None` when it is off.
     pub websocket_path: Option<String>,
+    /// Whether the WebSocket endpoint agrees to compress messages.
+    pub websocket_compression: bool,
     /// Origins that browsers may come from, as globs over the lower-cased text.
     pub origins: GlobSet,
     /// Connections at once; `None` means no limit.
@@ -111,6 +113,7 @@ mod tests {
         let origins = GlobSet::empty();
         Door::new(DoorSettings {
             websocket_path: None,
+            websocket_compression: false,
             origins,
             connection_limit,
             connection_rate_limit,

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
 use flywheel_websocket::{
-    Closing, Decoder, Head, Limits, Request, Upgrade, write_bad_request, write_response,
+    Closing, Decoder, Deflate, Head, Limits, Request, Upgrade, write_bad_request, write_response,
 };
 
 use crate::application::{Admission, Application};
@@ -14,7 +14,7 @@ use crate::socket::{Afterwards, Handshake, Open, Stage};
 /// What was decided about a first request.
 enum Outcome<C> {
     Http,
-    Answered { refused: Option<u16>, context: Option<C> },
+    Answered { refused: Option<u16>, context: Option<(C, Option<Deflate>)> },
 }
 
 impl<A: Application> Reactor<A> {
@@ -67,16 +67,18 @@ impl<A: Application> Reactor<A> {
         match self.app.admit(request) {
             Admission::Http => Outcome::Http,
             Admission::Refuse(status) => Outcome::Answered { refused: Some(status), context: None },
-            Admission::WebSocket { subprotocol, context } => {
+            Admission::WebSocket { subprotocol, deflate, context } => {
                 let outbox = self.app.outbox();
                 outbox.open(slot);
                 match Upgrade::check(request) {
                     Ok(upgrade) => {
-                        let span = outbox
-                            .append(|arena| write_response(arena, &upgrade.accept(), subprotocol, None));
+                        let extensions = deflate.map(Deflate::response);
+                        let span = outbox.append(|arena| {
+                            write_response(arena, &upgrade.accept(), subprotocol, extensions);
+                        });
                         // The queue of a new connection has room for a response.
                         outbox.push(slot, span).unwrap_or_default();
-                        Outcome::Answered { refused: None, context: Some(context) }
+                        Outcome::Answered { refused: None, context: Some((context, deflate)) }
                     }
                     Err(error) => {
                         let span = outbox.append(|arena| write_bad_request(arena, error));
@@ -91,8 +93,8 @@ impl<A: Application> Reactor<A> {
     fn act(&mut self, slot: u32, outcome: Outcome<A::Context>, bytes: &mut [u8], head_length: usize) {
         match outcome {
             Outcome::Http => self.hand_off(slot, bytes),
-            Outcome::Answered { context: Some(context), .. } => {
-                let open = self.new_websocket();
+            Outcome::Answered { context: Some((context, deflate)), .. } => {
+                let open = self.new_websocket(deflate);
                 let Some(socket) = self.io.socket(slot) else {
                     return;
                 };

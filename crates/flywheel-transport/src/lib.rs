@@ -6,6 +6,7 @@
 
 mod adoption;
 mod application;
+mod departure;
 mod door;
 mod handshake;
 mod io;
@@ -19,6 +20,7 @@ mod welcome;
 pub use adoption::{Accepted, Adopter, Adoption, Adoptions, Answer, adoptions};
 pub use application::{Admission, Application};
 pub use door::{Door, DoorSettings, Full, Pass};
+pub use flywheel_hub::Packing;
 pub use io::Io;
 pub use listen::{ListenError, listen};
 pub use reactor::{Control, Handoff, Reactor, ReactorSettings};

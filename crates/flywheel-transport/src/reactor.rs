@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_runtime::{Bell, Clock};
-use flywheel_websocket::{Closing, Decoder, Event, Input, Rules, write_pong};
+use flywheel_websocket::{
+    Closing, Decoder, Deflate, Event, Inflater, Input, MessageKind, ProtocolError, Rules, Utf8, write_pong,
+};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::adoption::{Adoption, Adoptions};
@@ -29,8 +31,10 @@ pub struct ReactorSettings {
     pub handshake_timeout: Duration,
     /// Time for a blocked socket to take something.
     pub write_timeout: Duration,
-    /// What frames may look like.
+    /// What frames may look like. Compression is settled with each connection.
     pub rules: Rules,
+    /// Bytes of a compressed message once it is decompressed, at most.
+    pub decompressed_max: usize,
 }
 
 /// The loop of one shard: see the crate's page.
@@ -46,6 +50,8 @@ pub struct Reactor<A: Application> {
     pub(crate) handoff: Box<dyn Fn(Handoff) -> bool + Send>,
     panicked: Box<dyn Fn() + Send>,
     scratch: Vec<u8>,
+    /// For all connections; with memory from the first compressed message on.
+    inflater: Option<Inflater>,
     pub(crate) io: Io,
     pub(crate) app: A,
 }
@@ -89,6 +95,7 @@ impl<A: Application> Reactor<A> {
             handoff: Box::new(handoff),
             panicked: Box::new(|| ()),
             scratch: vec![0; SCRATCH_BYTES],
+            inflater: None,
             io,
             app: application,
         })
@@ -219,8 +226,8 @@ impl<A: Application> Reactor<A> {
         let mut adopted = Vec::new();
         adoptions.drain(&mut adopted);
         adoptions.release(adopted.len());
-        for Adoption { stream, mut read, context } in adopted {
-            let stage = Stage::Open(self.new_websocket());
+        for Adoption { stream, mut read, deflate, context } in adopted {
+            let stage = Stage::Open(self.new_websocket(deflate));
             let inserted = stream
                 .set_nonblocking(true)
                 .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
@@ -237,8 +244,9 @@ impl<A: Application> Reactor<A> {
         }
     }
 
-    pub(crate) fn new_websocket(&self) -> Open {
-        let decoder = Decoder::new(self.settings.rules);
+    pub(crate) fn new_websocket(&self, deflate: Option<Deflate>) -> Open {
+        let rules = Rules { compression: deflate.is_some(), ..self.settings.rules };
+        let decoder = Decoder::new(rules);
         Open { decoder, closing: Closing::Open, ended: false, afterwards: Afterwards::Stay }
     }
 
@@ -310,16 +318,7 @@ impl<A: Application> Reactor<A> {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
                 Err(error) => {
-                    let outbox = self.app.outbox();
-                    let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
-                        break;
-                    };
-                    let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
-                    open.afterwards = Afterwards::Linger;
-                    if outbox.push(slot, span).is_err() {
-                        self.io.dead.push(slot);
-                    }
-                    self.end(slot);
+                    self.fail(slot, error);
                     break;
                 }
             };
@@ -327,9 +326,18 @@ impl<A: Application> Reactor<A> {
                 break;
             };
             match event {
-                Event::Message { kind, payload, .. } => {
-                    if open.closing.may_send() {
-                        self.app.message(&mut self.io, slot, kind, payload);
+                Event::Message { .. } if !open.closing.may_send() => {}
+                Event::Message { kind, payload, compressed: false } => {
+                    self.app.message(&mut self.io, slot, kind, payload);
+                }
+                Event::Message { kind, payload, compressed: true } => {
+                    let inflater = self.inflater.get_or_insert_default();
+                    match inflate(inflater, &self.settings, kind, payload) {
+                        Ok(message) => self.app.message(&mut self.io, slot, kind, message),
+                        Err(error) => {
+                            self.fail(slot, error);
+                            decoder.close();
+                        }
                     }
                 }
                 Event::Ping(payload) => {
@@ -358,6 +366,20 @@ impl<A: Application> Reactor<A> {
         if let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) {
             open.decoder = decoder;
         }
+    }
+
+    /// The peer broke the protocol: says so, and waits for nothing more.
+    fn fail(&mut self, slot: u32, error: ProtocolError) {
+        let outbox = self.app.outbox();
+        let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
+            return;
+        };
+        let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
+        open.afterwards = Afterwards::Linger;
+        if outbox.push(slot, span).is_err() {
+            self.io.dead.push(slot);
+        }
+        self.end(slot);
     }
 
     /// Tells the application once that a connection is over.
@@ -396,6 +418,21 @@ impl<A: Application> Reactor<A> {
             }
         }
     }
+}
+
+/// The message behind a compressed payload, checked as it would have been without compression.
+fn inflate<'i>(
+    inflater: &'i mut Inflater,
+    settings: &ReactorSettings,
+    kind: MessageKind,
+    payload: &[u8],
+) -> Result<&'i [u8], ProtocolError> {
+    let message = inflater.inflate(payload, settings.decompressed_max)?;
+    let checked = kind == MessageKind::Text && settings.rules.utf8 == Utf8::Check;
+    if checked && std::str::from_utf8(message).is_err() {
+        return Err(ProtocolError::InvalidUtf8);
+    }
+    Ok(message)
 }
 
 /// Whether a reactor goes on.

@@ -1,19 +1,23 @@
+mod healing;
+mod presence;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::Answer;
-use flywheel_hub::{ClientKey, Hub, Outbox, Pending};
+use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
 use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
-use flywheel_model::{ChannelEvent, ClientId, Now, SessionId, Timestamp};
-use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost};
+use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
+use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
-use flywheel_protocol::{Disconnect, Unsubscribed};
+use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
 use flywheel_runtime::Random;
 use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
 use flywheel_websocket::{MessageKind, Request};
 
 use crate::application::{Admission, Application};
+use crate::departure::Departure;
 use crate::door::Pass;
 use crate::labels::{event_labels, frame_type, method};
 use crate::reactor::Control;
@@ -34,6 +38,8 @@ pub struct SessionsParts {
     pub random: Arc<Random>,
     /// Bytes that may be queued for one client.
     pub queue_bytes_max: usize,
+    /// How messages are compressed for clients that want it.
+    pub packing: Packing,
 }
 
 /// The messaging server as an [`Application`]: drives the sessions of one shard.
@@ -51,6 +57,10 @@ pub struct Sessions {
     pending: VecDeque<Pending>,
     scratch: Vec<Effect>,
     events: Vec<ChannelEvent>,
+    /// Clients that are being sent elsewhere.
+    departure: Option<Departure>,
+    /// Presence entries to refresh, of as many clients as may be in one call.
+    refreshes: Vec<(Channel, Box<ClientInfo>)>,
     stopping: Option<Stopping>,
 }
 
@@ -69,8 +79,10 @@ impl Sessions {
     pub fn new(parts: SessionsParts) -> Self {
         let settings = parts.node.settings();
         let now = parts.node.clock().now().at;
+        let mut hub = Hub::new(now, parts.queue_bytes_max);
+        hub.set_packing(parts.packing);
         Self {
-            hub: Hub::new(now, parts.queue_bytes_max),
+            hub,
             passes: Vec::new(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
@@ -79,6 +91,8 @@ impl Sessions {
             pending: VecDeque::new(),
             scratch: Vec::new(),
             events: Vec::new(),
+            departure: None,
+            refreshes: Vec::new(),
             stopping: None,
             parts,
         }
@@ -130,7 +144,8 @@ impl Sessions {
                         self.parts.node.unroute(&channel, self.parts.shard);
                     }
                 }
-                Effect::Tell(tell) => self.parts.node.tell(tell),
+                Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
+                Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
             }
         }
@@ -200,6 +215,7 @@ impl Sessions {
             return;
         };
         let publishes = matches!(ask, Ask::Publish { .. });
+        let (refused, undo) = (Outcome::failed(&ask, ErrorCode::TOO_MANY_REQUESTS.into()), Undo::of(&ask));
         match self.parts.node.ask(ask) {
             Answer::Now(outcome) => {
                 if publishes && self.pending.is_empty() {
@@ -210,11 +226,17 @@ impl Sessions {
                 self.with_session(io, slot, |session, turn| session.handle_outcome(turn, context, outcome));
             }
             Answer::Later(future) => {
-                let post = Arc::clone(&self.parts.post);
-                self.parts.node.tasks().spawn(async move {
-                    let outcome = future.await;
-                    post.send(Mail::Outcome(key, context, outcome));
-                });
+                if let Some(place) = self.parts.post.reserve() {
+                    self.parts.node.tasks().spawn(async move {
+                        let outcome = future.await;
+                        place.send(Mail::Outcome(key, context, outcome, undo));
+                    });
+                } else {
+                    tracing::warn!("a question was refused: too many wait for an answer");
+                    self.with_session(io, slot, |session, turn| {
+                        session.handle_outcome(turn, context, refused);
+                    });
+                }
             }
         }
     }
@@ -257,7 +279,9 @@ impl Sessions {
         self.parts.post.mail.release(mail.len());
         for item in mail {
             match item {
-                Mail::Outcome(key, context, outcome) => self.late_outcome(io, key, context, outcome),
+                Mail::Outcome(key, context, outcome, undo) => {
+                    self.late_outcome(io, key, context, outcome, undo);
+                }
                 Mail::Operation(operation, answer) => {
                     self.operate(io, &operation);
                     answer.send(()).unwrap_or_default();
@@ -266,14 +290,15 @@ impl Sessions {
                     let wanted = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
                     answer.send(self.hub.routing().count(wanted)).unwrap_or_default();
                 }
-                Mail::Count(answer) => {
-                    let counts = ShardCounts {
-                        clients: self.hub.len(),
-                        subscriptions: self.hub.routing().subscriptions(),
-                    };
-                    answer.send(counts).unwrap_or_default();
+                Mail::Flush(answer) => answer.send(()).unwrap_or_default(),
+                Mail::Depart(disconnect, spread) => {
+                    let hub = &self.hub;
+                    let keys = hub.slots().into_iter().filter_map(|slot| Some(hub.get(slot)?.key));
+                    self.departure = Some(Departure::new(io.now().at, disconnect, spread, keys));
                 }
-                Mail::Gap(channel) => tracing::warn!(%channel, "the engine may have lost events"),
+                Mail::Stay => self.departure = None,
+                Mail::Healed(channel, heal, history) => self.healed(io, &channel, heal, history.as_ref()),
+                Mail::Gap(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Mail::Settings(settings) => {
                     self.hub.outbox.set_queue_bytes_max(settings.queue_bytes_max);
                     self.settings = settings;
@@ -290,11 +315,24 @@ impl Sessions {
         }
     }
 
-    fn late_outcome(&mut self, io: &mut Io, key: ClientKey, context: Context, outcome: Outcome) {
+    fn late_outcome(
+        &mut self,
+        io: &mut Io,
+        key: ClientKey,
+        context: Context,
+        outcome: Outcome,
+        undo: Option<Undo>,
+    ) {
         if self.hub.is_current(key) {
             self.with_session(io, key.slot, |session, turn| session.handle_outcome(turn, context, outcome));
             self.carry_out(io);
             self.rest(io, key.slot);
+            if let Some(Undo::Subscribed(channel, _)) = undo {
+                // The session may have ended while the broker subscribed.
+                self.parts.node.unsubscribe_unless_routed(&channel);
+            }
+        } else if let Some(undo) = undo {
+            self.parts.node.undo(undo, &outcome);
         }
     }
 
@@ -323,6 +361,19 @@ impl Sessions {
             });
             self.carry_out(io);
             self.rest(io, slot);
+        }
+    }
+
+    /// Sends those away whose time has come.
+    fn depart(&mut self, io: &mut Io) {
+        while let Some(departure) = &mut self.departure
+            && let Some(key) = departure.next_due(io.now().at)
+        {
+            let disconnect = departure.disconnect.clone();
+            if self.hub.is_current(key) {
+                self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
+                self.carry_out(io);
+            }
         }
     }
 
@@ -404,12 +455,18 @@ impl Application for Sessions {
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         self.hub.insert(key, session);
+        if let Some(deflate) = context.deflate {
+            self.hub.compress(key.slot, deflate);
+        }
         let index = key.slot as usize;
         if self.passes.len() <= index {
             self.passes.resize_with(index + 1, || None);
         }
         self.passes[index] = Some(context.pass);
-        if let Some(disconnect) = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone()) {
+        let departing = self.departure.as_ref().filter(|_| self.parts.node.refuses_clients());
+        let departing = departing.map(|departure| departure.disconnect.clone());
+        let stopping = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone());
+        if let Some(disconnect) = stopping.or(departing) {
             self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
             self.carry_out(io);
         }
@@ -461,14 +518,22 @@ impl Application for Sessions {
     }
 
     fn turn(&mut self, io: &mut Io) {
+        self.parts.post.pulse.beat(io.now().at);
         self.open_mail(io);
+        self.depart(io);
         self.timers(io);
         self.receive(io);
         self.carry_out(io);
+        self.heal(io);
+        self.refresh_presence();
         if self.stopping.is_some() {
             // Also those that came while the listener was being closed.
             io.drop_unopened();
         }
+        self.parts.post.set_counts(ShardCounts {
+            clients: self.hub.len(),
+            subscriptions: self.hub.routing().subscriptions(),
+        });
         if io.now().at.since(self.counters_flushed) >= COUNTERS_EVERY {
             self.counters_flushed = io.now().at;
             self.counters.written(io.take_written());
@@ -481,7 +546,11 @@ impl Application for Sessions {
 
     fn idle(&self, now: Now) -> Option<Duration> {
         let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
-        if waiting { Some(Duration::ZERO) } else { self.hub.wheel.idle(now.at) }
+        if waiting {
+            return Some(Duration::ZERO);
+        }
+        let departure = self.departure.as_ref().and_then(|departure| departure.idle(now.at));
+        [self.hub.idle(now.at), departure].into_iter().flatten().min()
     }
 
     fn outbox(&mut self) -> &mut Outbox {

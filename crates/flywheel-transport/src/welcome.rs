@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flywheel_model::{CallerHeaders, UserId};
 use flywheel_node::Node;
 use flywheel_protocol::client::Encoding;
-use flywheel_websocket::Request;
+use flywheel_websocket::{Deflate, Request};
 
 use crate::application::Admission;
 use crate::door::{Door, Pass};
@@ -16,6 +16,7 @@ pub struct Welcome {
     pub(crate) app_pings: bool,
     pub(crate) trusted_user: Option<UserId>,
     pub(crate) headers: Option<Arc<CallerHeaders>>,
+    pub(crate) deflate: Option<Deflate>,
     pub(crate) pass: Pass,
 }
 
@@ -37,6 +38,9 @@ pub(crate) fn welcome(door: &Arc<Door>, node: &Node, request: &Request<'_>) -> A
             return Admission::Refuse(403);
         }
     }
+    if node.refuses_clients() {
+        return Admission::Refuse(503);
+    }
     let Ok(pass) = door.enter(node.clock().now().at) else {
         node.metrics().node.connection_limit_reached();
         return Admission::Refuse(503);
@@ -47,14 +51,17 @@ pub(crate) fn welcome(door: &Arc<Door>, node: &Node, request: &Request<'_>) -> A
     let protobuf =
         subprotocol == Some("centrifuge-protobuf") || asks("format=protobuf") || asks("cf_protocol=protobuf");
     let trusted_user = settings.user_id_header.as_deref().and_then(|name| request.header(name));
+    let offers = || Deflate::accept(request.items("sec-websocket-extensions"));
+    let deflate = settings.websocket_compression.then(offers).flatten();
     let context = Welcome {
         encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },
         app_pings: !asks("cf_ws_frame_ping_pong=true"),
         trusted_user: trusted_user.map(|user| UserId::from(String::from_utf8_lossy(user).as_ref())),
         headers: kept(request, &settings.kept_headers),
+        deflate,
         pass,
     };
-    Admission::WebSocket { subprotocol, context }
+    Admission::WebSocket { subprotocol, deflate, context }
 }
 
 /// The headers whose names are wanted; `None` when the request has none of them.

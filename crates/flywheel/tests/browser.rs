@@ -1,11 +1,10 @@
 //! The built-in page in a real browser.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use flywheel_testkit::{Http, free_port, run_checks, sdk_folder, wait_until, workspace_folder};
+use flywheel_testkit::{Http, Sdk, free_port, installed, wait_until, workspace_folder};
 
 struct Running(Child);
 
@@ -16,15 +15,6 @@ impl Drop for Running {
     }
 }
 
-/// The first of these programs that is installed.
-fn installed(names: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    names
-        .iter()
-        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
-        .find(|program| program.exists())
-}
-
 #[test]
 fn a_message_typed_into_the_page_appears_in_its_list() {
     let chromium = installed(&["chromium", "chromium-browser", "google-chrome"]);
@@ -32,9 +22,7 @@ fn a_message_typed_into_the_page_appears_in_its_list() {
         chromium.is_some(),
         "a browser is missing: install the package `chromium`, then run `cargo xtask setup`"
     );
-    let node = installed(&["node"]);
-    assert!(node.is_some(), "Node.js is missing: install version 20 or later, then run `cargo xtask setup`");
-    let (chromium, node) = (chromium.unwrap(), node.unwrap());
+    let chromium = chromium.unwrap();
 
     let scratch = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -57,17 +45,13 @@ fn a_message_typed_into_the_page_appears_in_its_list() {
     let pictures = workspace_folder().join("target/browser");
     fs::create_dir_all(&pictures).unwrap();
     let screenshot = pictures.join("demo.png");
-    let folder = sdk_folder("js");
     let arguments = [
-        "browser.mjs".to_owned(),
         format!("url=http://127.0.0.1:{port}/"),
         format!("chromium={}", chromium.display()),
         format!("screenshot={}", screenshot.display()),
         format!("profile={}", scratch.path().join("profile").display()),
     ];
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let needs = Path::new(&folder).join("node_modules/ws/package.json");
-    run_checks(&node, &arguments, &folder, &needs, Duration::from_mins(3)).assert_all(&[
+    Sdk::javascript().run("browser.mjs", &arguments, Duration::from_mins(3)).assert_all(&[
         "connected",
         "message-arrived",
         "text-is-not-markup",

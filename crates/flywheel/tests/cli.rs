@@ -48,6 +48,7 @@ fn the_version_and_the_help_are_printed() {
         "genconfig",
         "checkconfig",
         "defaultconfig",
+        "doctor",
         "gentoken",
         "gensubtoken",
         "checktoken",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flywheel_metrics::{ApiFailure, ApiMethod, ApiProtocol};
 use flywheel_model::{Payload, StreamPosition, SubscribeGrant, UnixSeconds};
-use flywheel_node::{ApiError, Node, Whom};
+use flywheel_node::{ApiError, DrainedBy, Node, Whom};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::api as wire;
 use flywheel_protocol::json::{self, Members};
@@ -36,6 +36,7 @@ pub enum Call {
     Info,
     Rpc(wire::RpcRequest),
     Batch(wire::BatchRequest),
+    Drain(wire::DrainRequest),
 }
 
 impl Call {
@@ -59,6 +60,7 @@ impl Call {
             Method::Info => json::from_slice::<wire::Empty>(body).map(|_| Self::Info)?,
             Method::Rpc => Self::Rpc(json::from_slice(body)?),
             Method::Batch => Self::Batch(json::from_slice(body)?),
+            Method::Drain => Self::Drain(json::from_slice(body)?),
         })
     }
 
@@ -79,6 +81,7 @@ impl Call {
             Self::Info => ApiMethod::Info,
             Self::Rpc(_) => ApiMethod::Rpc,
             Self::Batch(_) => ApiMethod::Batch,
+            Self::Drain(_) => ApiMethod::Drain,
         }
     }
 
@@ -183,7 +186,15 @@ impl Call {
                 });
                 Ok(text(&wire::ChannelsResult { channels: channels.collect() }))
             }
-            Self::Info => Ok(text(&result::info(node.info().await?))),
+            Self::Info => Ok(text(&result::info(node.info()))),
+            Self::Drain(request) => {
+                if request.undo {
+                    node.undo_drain();
+                } else {
+                    node.drain(DrainedBy::Api);
+                }
+                Ok(empty())
+            }
             // There are no extensions that could serve a method.
             Self::Rpc(request) if request.method.is_empty() => Err(ApiError::BadRequest),
             Self::Rpc(_) | Self::Batch(_) => Err(ApiError::NotFound),

@@ -18,10 +18,11 @@ pub enum Method {
     Info,
     Rpc,
     Batch,
+    Drain,
 }
 
 impl Method {
-    const ALL: [(Self, &'static str, ApiMethod, Option<u32>); 14] = [
+    const ALL: [(Self, &'static str, ApiMethod, Option<u32>); 15] = [
         (Self::Publish, "publish", ApiMethod::Publish, Some(0)),
         (Self::Broadcast, "broadcast", ApiMethod::Broadcast, Some(1)),
         (Self::Unsubscribe, "unsubscribe", ApiMethod::Unsubscribe, Some(2)),
@@ -36,6 +37,8 @@ impl Method {
         (Self::Subscribe, "subscribe", ApiMethod::Subscribe, Some(11)),
         (Self::Refresh, "refresh", ApiMethod::Refresh, Some(12)),
         (Self::Batch, "batch", ApiMethod::Batch, None),
+        // Flywheel's own.
+        (Self::Drain, "drain", ApiMethod::Drain, None),
     ];
 
     /// The method with this name, in lower case.

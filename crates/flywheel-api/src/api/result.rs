@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use flywheel_model::{ClientInfo, Payload, StreamPosition};
-use flywheel_node::{ApiError, Info};
+use flywheel_node::{ApiError, Info, Numbers};
 use flywheel_protocol::api as wire;
 use flywheel_protocol::{client, json};
 use flywheel_stream::History;
@@ -49,8 +49,8 @@ pub(super) fn history(history: &History) -> Result<wire::HistoryResult, ApiError
     })
 }
 
-pub(super) fn info(info: Info) -> wire::InfoResult {
-    let node = wire::NodeResult {
+pub(super) fn info(nodes: Vec<Info>) -> wire::InfoResult {
+    let node = |info: Info| wire::NodeResult {
         uid: info.uid,
         name: info.name,
         version: info.version,
@@ -58,9 +58,10 @@ pub(super) fn info(info: Info) -> wire::InfoResult {
         num_users: count(info.users),
         num_channels: count(info.channels),
         uptime: u32::try_from(info.uptime.as_secs()).unwrap_or(u32::MAX),
+        metrics: info.metrics.map(|Numbers { interval, items }| wire::NodeMetrics { interval, items }),
         num_subs: count(info.subscriptions),
     };
-    wire::InfoResult { nodes: vec![node] }
+    wire::InfoResult { nodes: nodes.into_iter().map(node).collect() }
 }
 
 pub(super) fn count(number: usize) -> u32 {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{meter, peer, wire};
+use crate::document::Deflater;
+use crate::{document, meter, peer, wire};
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -18,7 +19,8 @@ pub(crate) struct Options {
     connections: usize,
 }
 
-/// Accepts the clients, one after the other, then sends `K` joined frames to each on every order `burst K`.
+/// Accepts the clients, one after the other, then sends `K` joined frames to each on every order `burst K`, and on
+/// `deflate BYTES NUMBER` a document that is compressed anew for each.
 pub(crate) fn run(options: &Options) -> Result<()> {
     meter::allow_connections(options.connections)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -27,7 +29,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .map(|number| welcome(&listener).with_context(|| format!("client {number}")))
         .collect::<Result<Vec<_>>>()?;
     let mut joined = (0, Vec::new());
+    let mut deflater = Deflater::new();
     peer::obey(|order, rest| {
+        if order == "deflate" {
+            let (bytes, number) = rest.split_once(' ').context("two figures")?;
+            let push = document::push(wire::CHANNEL, bytes.parse()?, number.parse()?);
+            for client in &mut clients {
+                let frame = deflater.frame(&push)?;
+                let sent = client.write(&frame).context("sending")?;
+                ensure!(sent == frame.len(), "sent {sent} of {} bytes", frame.len());
+            }
+            return Ok(None);
+        }
         ensure!(order == "burst", "unknown order");
         let frames = rest.parse()?;
         if joined.0 != frames {

@@ -23,11 +23,16 @@ enum State {
 impl Dial {
     /// A client that has not begun.
     pub(crate) fn new() -> Self {
+        Self::subscribing_with(wire::subscribe_command(wire::CHANNEL))
+    }
+
+    /// A client that has not begun, and what it will say to subscribe.
+    pub(crate) fn subscribing_with(subscribe: Vec<u8>) -> Self {
         Self {
             state: State::Upgrading,
             upgrade: wire::upgrade_request(),
             connect: wire::connect_command(),
-            subscribe: wire::subscribe_command(wire::CHANNEL),
+            subscribe,
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     let pairs = Versus {
         baseline: "bare",
         load: "dial",
+        prepare: None,
         at_once: options.at_once,
         units: options.clients,
         rounds: options.rounds,

@@ -26,6 +26,7 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     let pairs = Versus {
         baseline: "axum",
         load: "post",
+        prepare: None,
         at_once: options.at_once,
         units: options.requests,
         rounds: options.rounds,

@@ -20,12 +20,17 @@ struct Driven {
     descriptors: usize,
 }
 
+/// See [`Versus::prepare`].
+pub(super) type Prepare = fn(&Flywheel) -> Result<(&'static str, Vec<String>)>;
+
 /// One comparison.
 pub(super) struct Versus<'a> {
     /// Role of the baseline process.
     pub(super) baseline: &'static str,
     /// Role of the load generator.
     pub(super) load: &'static str,
+    /// Prepares the server and answers the role and arguments of the load generator that drives it, where they differ.
+    pub(super) prepare: Option<Prepare>,
     /// Connections of the load generator.
     pub(super) at_once: usize,
     /// Units of work in one run.
@@ -43,9 +48,10 @@ impl Versus<'_> {
     pub(super) fn run(&self) -> Result<Pairs> {
         let mut bare = Peer::start(self.baseline, &[])?;
         let address = bare.hear("listening")?;
-        let mut baseline = self.drive(bare.pid(), &address)?;
+        let mut baseline = self.drive(bare.pid(), &address, &(self.load, Vec::new()))?;
         let server = Flywheel::start(self.program, Liveness::NEVER)?;
-        let mut flywheel = self.drive(server.peer.pid(), &server.address.to_string())?;
+        let load = self.prepare.map_or_else(|| Ok((self.load, Vec::new())), |prepare| prepare(&server))?;
+        let mut flywheel = self.drive(server.peer.pid(), &server.address.to_string(), &load)?;
         let mut costs = Vec::new();
         for round in 0..=self.rounds {
             let cost = if round % 2 == 0 {
@@ -63,10 +69,12 @@ impl Versus<'_> {
         Ok(Pairs { costs })
     }
 
-    fn drive(&self, pid: u32, address: &str) -> Result<Driven> {
+    fn drive(&self, pid: u32, address: &str, load: &(&'static str, Vec<String>)) -> Result<Driven> {
         let descriptors = meter::descriptors(pid)?;
-        let mut load =
-            Peer::start(self.load, &["--address", address, "--at-once", &self.at_once.to_string()])?;
+        let at_once = self.at_once.to_string();
+        let mut arguments = vec!["--address", address, "--at-once", &at_once];
+        arguments.extend(load.1.iter().map(String::as_str));
+        let mut load = Peer::start(load.0, &arguments)?;
         load.hear("ready")?;
         Ok(Driven { pid, load, descriptors })
     }

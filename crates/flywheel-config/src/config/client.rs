@@ -65,6 +65,8 @@ pub struct PersonalChannel {
     pub enabled: bool,
     /// Its namespace, which is there when `enabled`; empty for none.
     pub personal_channel_namespace: String,
+    /// Let a user's newest connection end the older ones; there is presence in the namespace then.
+    pub single_connection: bool,
 }
 
 /// How tokens are checked. Config sections `client.token` and `client.subscription_token`. What is `None` is not
@@ -148,6 +150,7 @@ impl Client {
             subscribe_to_user_personal_channel: PersonalChannel {
                 enabled: personal.is("enabled"),
                 personal_channel_namespace: personal.text("personal_channel_namespace").to_owned(),
+                single_connection: personal.is("single_connection"),
             },
         }
     }

@@ -49,6 +49,20 @@ pub struct WebSocket {
     pub write_timeout: Option<Duration>,
     /// Longest message from a client in bytes; `None` sets no limit.
     pub message_size_limit: Option<usize>,
+    /// Longest compressed message from a client once it is decompressed, in bytes; `None` sets no limit. Written as 0,
+    /// it is ten times `message_size_limit`.
+    pub decompressed_message_size_limit: Option<usize>,
+    /// How messages are compressed; `None` when they are not.
+    pub compression: Option<WebSocketCompression>,
+}
+
+/// Compression of WebSocket messages. Config keys `compression_min_size` and `compression_level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocketCompression {
+    /// Bytes below which a message is sent as it is.
+    pub min_size: usize,
+    /// Effort, 1 to 9.
+    pub level: u32,
 }
 
 /// Remote procedure calls. Config section `rpc`.
@@ -107,11 +121,20 @@ impl HttpApi {
 
 impl WebSocket {
     pub(super) fn read(view: &View<'_>) -> Self {
+        let message_size_limit = view.limit("message_size_limit");
+        let decompressed = view.limit("decompressed_message_size_limit");
+        let compression = || WebSocketCompression {
+            min_size: view.size("compression_min_size"),
+            level: u32::try_from(view.int("compression_level")).unwrap_or_default(),
+        };
         Self {
             disabled: view.is("disabled"),
             handler_prefix: handler_prefix(view),
             write_timeout: view.some_time("write_timeout"),
-            message_size_limit: view.limit("message_size_limit"),
+            message_size_limit,
+            decompressed_message_size_limit: decompressed
+                .or_else(|| message_size_limit.map(|limit| limit.saturating_mul(10))),
+            compression: view.is("compression").then(compression),
         }
     }
 }

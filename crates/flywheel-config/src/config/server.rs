@@ -51,6 +51,10 @@ pub struct Node {
     pub name: Option<String>,
     /// Threads that own connections; 0 means one per core. At most 1024.
     pub shards: usize,
+    /// Window of the numbers that `info` shows; zero shows none.
+    pub info_metrics_aggregate_interval: Duration,
+    /// A node that was not ready for so long sends its clients to nodes that are; `None` never.
+    pub hand_over_after: Option<Duration>,
 }
 
 /// How a node ends. Config section `shutdown`.
@@ -58,6 +62,21 @@ pub struct Node {
 pub struct Shutdown {
     /// Time to say goodbye in; zero exits at once.
     pub timeout: Duration,
+    /// Time between failing readiness and sending clients away.
+    pub delay: Duration,
+    /// Time over which clients are sent away.
+    pub spread: Duration,
+}
+
+/// How health is judged. Config section `health`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// A fault counts when it has lasted this long.
+    pub grace: Duration,
+    /// Only faults that another node does not have count. Written as `own`.
+    pub own_faults_only: bool,
+    /// A thread that has not turned for so long is stuck.
+    pub stuck_after: Duration,
 }
 
 impl HttpServer {
@@ -88,6 +107,27 @@ impl Log {
 
 impl Node {
     pub(super) fn read(view: &View<'_>) -> Self {
-        Self { name: view.some_text("name"), shards: view.size("shards") }
+        Self {
+            name: view.some_text("name"),
+            shards: view.size("shards"),
+            info_metrics_aggregate_interval: view.time("info_metrics_aggregate_interval"),
+            hand_over_after: view.some_time("hand_over_after"),
+        }
+    }
+}
+
+impl Shutdown {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self { timeout: view.time("timeout"), delay: view.time("delay"), spread: view.time("spread") }
+    }
+}
+
+impl Readiness {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self {
+            grace: view.time("grace"),
+            own_faults_only: view.text("scope") == "own",
+            stuck_after: view.time("stuck_after"),
+        }
     }
 }

@@ -135,7 +135,30 @@ pub(super) const TOOLS: Fragment = &[
             flag("native_histograms", "Use sparse histograms in place of buckets and summaries."),
         ]],
     ),
-    block("health", &[&[on("Serve a health check."), path("/health")]]),
+    block(
+        "health",
+        &[&[
+            on("Serve a health check, and below its path `/live` and `/ready`."),
+            path("/health"),
+            time(
+                "grace",
+                "2500ms",
+                "A node is not ready when something it needs has failed for so long. A key of Flywheel's own.",
+            ),
+            choice(
+                "scope",
+                words::HEALTH_SCOPES,
+                "any",
+                "Whether any fault makes a node not ready, or only its own, which another node does not have. A key of \
+                 Flywheel's own.",
+            ),
+            time(
+                "stuck_after",
+                "10s",
+                "A node is not alive when one of its threads has not turned for so long. A key of Flywheel's own.",
+            ),
+        ]],
+    ),
     block("swagger", &[&[on("Serve a page that describes the server API."), path("/swagger")]]),
     block("debug", &[&[on("Serve profiles of the process."), path("/debug/pprof")]]),
     block(

@@ -159,7 +159,16 @@ mod tests {
             "redis.topology_refresh_interval",
             "redis.sharded_pub_sub_partitions",
         ];
-        path == "node.shards" || NAMES.iter().any(|name| path.ends_with(name))
+        const PATHS: [&str; 7] = [
+            "node.shards",
+            "node.hand_over_after",
+            "shutdown.delay",
+            "shutdown.spread",
+            "health.grace",
+            "health.scope",
+            "health.stuck_after",
+        ];
+        PATHS.contains(&path) || NAMES.iter().any(|name| path.ends_with(name))
     }
 
     #[test]

@@ -44,10 +44,26 @@ pub(super) const NODE: Fragment = &[
     text("name", "", "Name of the node; empty makes one from host and port."),
     int("shards", 0, "Threads that own connections; 0 means one per core. A key of Flywheel's own."),
     time("info_metrics_aggregate_interval", "60s", "Window of the numbers that `info` shows."),
+    time(
+        "hand_over_after",
+        "10s",
+        "A node that was not ready for so long sends its clients to nodes that are; 0 never. A key of Flywheel's own.",
+    ),
 ];
 
-pub(super) const SHUTDOWN: Fragment =
-    &[time("timeout", "30s", "Time to say goodbye after SIGTERM; then the process exits.")];
+pub(super) const SHUTDOWN: Fragment = &[
+    time("timeout", "30s", "Time to say goodbye after SIGTERM; then the process exits."),
+    time(
+        "delay",
+        "0s",
+        "Time between failing readiness and sending clients away, for load balancers to notice. A key of Flywheel's own.",
+    ),
+    time(
+        "spread",
+        "0s",
+        "Time over which clients are sent away, so that they do not all come back at once. A key of Flywheel's own.",
+    ),
+];
 
 pub(super) const PID_FILE: Entry = text("pid_file", "", "File to write the process number to.");
 

@@ -54,7 +54,18 @@ const WORDS: &[(&str, &[&str])] = &[
     ("subscription_type", &["", "stream"]),
 ];
 
-const RELOADABLE: &[&str] = &["log.level", "channel", "rpc", "proxies", "client"];
+const RELOADABLE: &[&str] = &[
+    "log.level",
+    "node.hand_over_after",
+    "shutdown",
+    "channel",
+    "rpc",
+    "proxies",
+    "client",
+    "health.grace",
+    "health.scope",
+    "health.stuck_after",
+];
 
 const MARKS: &[(&str, Support)] = &[
     ("http_server.address", Supported),
@@ -64,7 +75,9 @@ const MARKS: &[(&str, Support)] = &[
     ("log", Supported),
     ("node.name", Supported),
     ("node.shards", Supported),
-    ("shutdown.timeout", Supported),
+    ("node.info_metrics_aggregate_interval", Supported),
+    ("node.hand_over_after", Supported),
+    ("shutdown", Supported),
     ("pid_file", Supported),
     ("engine.type", Supported),
     ("client.allowed_origins", Supported),
@@ -116,6 +129,7 @@ const MARKS: &[(&str, Support)] = &[
     ("client.insecure", Supported),
     ("client.subscribe_to_user_personal_channel.enabled", Supported),
     ("client.subscribe_to_user_personal_channel.personal_channel_namespace", Supported),
+    ("client.subscribe_to_user_personal_channel.single_connection", Supported),
     ("channel.history_meta_ttl", Supported),
     ("channel.publication_data_format", Supported),
     ("channel.max_length", Supported),
@@ -134,6 +148,10 @@ const MARKS: &[(&str, Support)] = &[
     ("websocket.handler_prefix", Supported),
     ("websocket.write_timeout", Supported),
     ("websocket.message_size_limit", Supported),
+    ("websocket.compression", Supported),
+    ("websocket.compression_min_size", Supported),
+    ("websocket.compression_level", Supported),
+    ("websocket.decompressed_message_size_limit", Supported),
     ("websocket.read_buffer_size", Ignored),
     ("websocket.write_buffer_size", Ignored),
     ("websocket.use_write_buffer_pool", Ignored),
@@ -227,7 +245,8 @@ pub(super) mod tests {
     fn the_longest_marker_decides_and_without_one_a_key_is_not_supported_yet() {
         assert_eq!(Support::of("websocket.handler_prefix"), Supported);
         assert_eq!(Support::of("websocket.read_buffer_size"), Ignored);
-        assert_eq!(Support::of("websocket.compression"), Support::NotYet);
+        assert_eq!(Support::of("websocket.compression"), Supported);
+        assert_eq!(Support::of("websocket.compression_prepared_message_cache_size"), Support::NotYet);
         assert_eq!(Support::of("channel.namespaces"), Supported);
         assert_eq!(Support::of("channel.namespaces[].presence"), Supported);
         assert_eq!(Support::of("channel.namespaces[].map.mode"), Support::NotYet);

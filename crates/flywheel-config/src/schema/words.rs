@@ -15,6 +15,7 @@ pub(super) const SUBSCRIPTION_TYPES: Words =
 pub(super) const MAP_MODES: Words = &["", "ephemeral", "recoverable", "persistent"];
 pub(super) const CLIENT_KEYS: Words = &["", "client_id", "user_id"];
 pub(super) const POLL_MODES: Words = &["", "versionless", "versioned"];
+pub(super) const HEALTH_SCOPES: Words = &["any", "own"];
 pub(super) const ERROR_MODES: Words = &["", "transport"];
 pub(super) const CONSUMERS: Words = &[
     "postgresql",

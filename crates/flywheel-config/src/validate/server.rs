@@ -1,7 +1,12 @@
 //! Listeners and endpoints.
 
+use std::time::Duration;
+
 use super::Check;
 use crate::view::View;
+
+/// Below, a thread that merely sleeps would count as stuck.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(3);
 
 pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
     let server = tree.section("http_server");
@@ -13,6 +18,19 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
     if !(0..=1024).contains(&shards) {
         check.refuse(&tree.section("node"), "shards", format!("{shards} is out of range; write 0 to 1024"));
     }
+    let shutdown = tree.section("shutdown");
+    let (goodbye, timeout) = (shutdown.time("delay") + shutdown.time("spread"), shutdown.time("timeout"));
+    if !goodbye.is_zero() && goodbye >= timeout {
+        let reason = format!(
+            "delay and spread take {goodbye:?} together, but timeout leaves {timeout:?}; raise the timeout"
+        );
+        check.refuse(&shutdown, "timeout", reason);
+    }
+    let health = tree.section("health");
+    if health.time("stuck_after") < STUCK_AFTER_MIN {
+        let reason = "a healthy thread may not turn for a second; write 3s or more";
+        check.refuse(&health, "stuck_after", reason);
+    }
     if tree.text("broker.type") == "redisnats" && !tree.is("enable_unreleased_features") {
         let reason = "redisnats is not released; set enable_unreleased_features to use it all the same";
         check.refuse(&tree.section("broker"), "type", reason);
@@ -20,6 +38,13 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
     if tree.is("webtransport.enabled") && !server.is("http3.enabled") {
         let reason = "WebTransport needs HTTP/3; set http_server.http3.enabled";
         check.refuse(&tree.section("webtransport"), "enabled", reason);
+    }
+    for section in ["websocket", "uni_websocket"] {
+        let section = tree.section(section);
+        let level = section.int("compression_level");
+        if section.is("compression") && !(1..=9).contains(&level) {
+            check.refuse(&section, "compression_level", format!("{level} is no level; write 1 to 9"));
+        }
     }
     prefixes(check, tree);
 }

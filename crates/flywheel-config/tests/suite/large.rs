@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flywheel_config::{ErrorMode, Warning};
+use flywheel_config::{ErrorMode, Warning, WebSocketCompression};
 use serde_json::json;
 
 use crate::Given;
@@ -20,8 +20,6 @@ fn it_loads_with_a_warning_for_each_part_that_is_not_there_yet() {
         "engine.type",
         "engine.redis",
         "grpc_api",
-        "websocket.compression",
-        "websocket.compression_min_size",
         "sse",
         "http_stream",
         "admin",
@@ -44,6 +42,8 @@ fn its_values_arrive() {
     assert!(config.channel.namespaces["prices"].allow_delta);
     assert!(config.rpc.ping.enabled);
     assert_eq!(config.websocket.message_size_limit, Some(131_072));
+    assert_eq!(config.websocket.decompressed_message_size_limit, Some(1_310_720), "ten times as long");
+    assert_eq!(config.websocket.compression, Some(WebSocketCompression { min_size: 256, level: 1 }));
     let headers = config.get("client.proxy.connect.http.static_headers");
     assert_eq!(headers, Some(&json!({"x-api-key": "swordfish"})));
 }

@@ -309,6 +309,10 @@ fn consumers_have_what_their_type_needs_when_they_run() {
 
 #[test]
 fn listeners_and_paths_can_exist() {
+    refused(
+        "websocket: {compression: true, compression_level: 10}",
+        "websocket.compression_level: 10 is no level; write 1 to 9",
+    );
     refused("http_server: {port: 70000}", "http_server.port: 70000 is no port; write 1 to 65535");
     refused(
         "http_server: {internal_port: http}",
@@ -353,4 +357,23 @@ fn a_breach_names_the_variable_that_caused_it() {
     assert!(given.errors().starts_with(
         "variable FLYWHEEL_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE: channel.namespaces[chat].history_size: it needs"
     ));
+}
+
+#[test]
+fn saying_goodbye_takes_no_longer_than_there_is_time_for() {
+    refused(
+        "shutdown: {timeout: 10s, delay: 4s, spread: 6s}",
+        "shutdown.timeout: delay and spread take 10s together, but timeout leaves 10s; raise the timeout",
+    );
+    accepted("shutdown: {timeout: 10s, delay: 4s, spread: 5s}");
+    accepted("shutdown: {timeout: 0s}");
+}
+
+#[test]
+fn a_thread_that_sleeps_is_not_stuck() {
+    refused(
+        "health: {stuck_after: 1s}",
+        "health.stuck_after: a healthy thread may not turn for a second; write 3s or more",
+    );
+    accepted("health: {stuck_after: 3s}");
 }

@@ -24,13 +24,13 @@ fn a_section_that_is_off_and_a_key_at_its_default_get_none() {
 
 #[test]
 fn a_single_key_is_named() {
-    let given = Given::yaml("websocket: {compression: true}")
-        .env("FLYWHEEL_NODE_INFO_METRICS_AGGREGATE_INTERVAL", "1s");
+    let given = Given::yaml("client: {channel_position_max_time_lag: 1s}")
+        .env("FLYWHEEL_HTTP_SERVER_TLS_EXTERNAL", "true");
     assert_eq!(
         given.warnings(),
-        "variable FLYWHEEL_NODE_INFO_METRICS_AGGREGATE_INTERVAL: node.info_metrics_aggregate_interval is not \
+        "variable FLYWHEEL_HTTP_SERVER_TLS_EXTERNAL: http_server.tls_external is not \
          supported yet and has no effect\n\
-         config.yaml: websocket.compression is not supported yet and has no effect"
+         config.yaml: client.channel_position_max_time_lag is not supported yet and has no effect"
     );
 }
 

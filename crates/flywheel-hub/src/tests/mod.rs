@@ -2,6 +2,7 @@
 
 mod deliver;
 mod forms;
+mod heal;
 mod packed;
 mod routes;
 mod shard;

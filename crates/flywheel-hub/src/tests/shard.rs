@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use flywheel_model::{
     Channel, ChannelEvent, ChannelEventKind, ChannelOptions, ChannelRules, ClientId, ConnectClaims, Epoch,
-    Now, Payload, Publication, SessionId, Timestamp,
+    Now, Payload, Publication, SessionId, StreamPosition, Timestamp,
 };
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{Encoding, commands};
 use flywheel_session::{Ask, Effect, Greeting, Outcome, Session, Settings, Turn};
+
+use flywheel_stream::History;
 
 use crate::{ClientKey, Delivered, Hub, Pending};
 
@@ -28,7 +30,18 @@ impl Shard {
         };
         let delta = ChannelOptions { allow_delta: true, ..open.clone() };
         let pick = ChannelOptions { allow_tags_filter: true, ..open.clone() };
-        let namespaces = [("diff".to_owned(), Arc::new(delta)), ("pick".to_owned(), Arc::new(pick))].into();
+        let log = ChannelOptions {
+            force_recovery: true,
+            history_size: 1000,
+            history_ttl: std::time::Duration::from_mins(1),
+            ..delta.clone()
+        };
+        let namespaces = [
+            ("log".to_owned(), Arc::new(log)),
+            ("diff".to_owned(), Arc::new(delta)),
+            ("pick".to_owned(), Arc::new(pick)),
+        ]
+        .into();
         let rules = ChannelRules { without_namespace: Arc::new(open), namespaces, ..ChannelRules::default() };
         let settings = Settings { version: "v".into(), rules: Arc::new(rules), ..Settings::default() };
         let now = Now::default();
@@ -84,7 +97,7 @@ impl Shard {
         self.carry_out(effects.into_iter().map(|effect| (slot, effect)).collect());
     }
 
-    fn carry_out(&mut self, effects: Vec<Pending>) {
+    pub(super) fn carry_out(&mut self, effects: Vec<Pending>) {
         for (slot, effect) in effects {
             match effect {
                 Effect::Send(message) => {
@@ -112,11 +125,17 @@ impl Shard {
                             Outcome::Connected(Ok(Box::new(claims)))
                         }
                         Ask::Admit(_) => Outcome::Admitted(Ok(())),
-                        Ask::Subscribe(_) => Outcome::Subscribed(Ok(None)),
+                        Ask::Subscribe(plan) => {
+                            let top = StreamPosition { offset: 0, epoch: Epoch::from("e") };
+                            Outcome::Subscribed(Ok(plan
+                                .history
+                                .map(|_| History { top, publications: vec![] })))
+                        }
                         other => panic!("nobody answers {other:?}"),
                     };
                     self.act(slot, |session, turn| session.handle_outcome(turn, context, outcome));
                 }
+                Effect::Heal(channel) => self.hub.heal(self.now, &self.settings, &channel),
                 Effect::Tell(_) | Effect::TransportPing => {}
             }
         }
@@ -133,7 +152,8 @@ impl Shard {
         publication: Publication,
         base: Option<Publication>,
     ) -> Delivered {
-        let kind = ChannelEventKind::Publication(Arc::new(publication), Epoch::unknown(), base.map(Arc::new));
+        let epoch = if publication.offset > 0 { Epoch::from("e") } else { Epoch::unknown() };
+        let kind = ChannelEventKind::Publication(Arc::new(publication), epoch, base.map(Arc::new));
         let event = ChannelEvent { channel: Channel::from(channel), kind };
         let mut effects = Vec::new();
         let delivered = self.hub.deliver(self.now, &self.settings, &event, &mut effects);

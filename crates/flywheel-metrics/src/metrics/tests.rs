@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Action, ApiFailure, ApiMethod, ApiProtocol, ConnectionKind, FrameType, MessageType, Method,
+    Action, ApiFailure, ApiMethod, ApiProtocol, ConnectionKind, FrameType, Ignored, MessageType, Method,
     ProcessReading, ProxyEvent, ProxyProtocol, ReloadOutcome, ShardCounters, SuppressReason, Transport,
 };
 
@@ -26,10 +26,14 @@ flywheel_deliveries_total
 flywheel_gaps_found_total
 flywheel_gaps_given_up_total
 flywheel_gaps_healed_total
+flywheel_hand_overs_total
+flywheel_live
 flywheel_memory_engine_bytes
 flywheel_memory_engine_presence_entries
 flywheel_memory_engine_streams
+flywheel_nodes_lost_total
 flywheel_panics_total
+flywheel_ready
 flywheel_shard_mailbox_dropped_publications_total
 flywheel_slow_disconnects_total
 flywheel_socket_written_bytes_total
@@ -65,6 +69,8 @@ centrifugo_transport_messages_sent
 centrifugo_transport_messages_sent_size
 centrifugo_transport_outgoing_close_count
 flywheel_config_reloads_total
+flywheel_control_messages_ignored_total
+flywheel_dependency_up
 flywheel_shard_mailbox_bytes
 ";
 
@@ -132,6 +138,13 @@ fn eventful() -> Metrics {
     shard.gap_healed();
     shard.gap_given_up();
     shard.slow_consumer();
+    let cluster = &metrics.cluster;
+    cluster.set_ready(false);
+    cluster.set_live(false);
+    cluster.set_dependency("db", false);
+    cluster.message_ignored(Ignored::NoRoom);
+    cluster.handed_over();
+    cluster.node_lost();
     shard.flush(&metrics);
     metrics
 }
@@ -196,6 +209,12 @@ flywheel_shard_mailbox_bytes{shard="1"} 77
 flywheel_shard_mailbox_dropped_publications_total 6
 flywheel_config_reloads_total{outcome="refused"} 1
 flywheel_panics_total 1
+flywheel_ready 0
+flywheel_live 0
+flywheel_dependency_up{dependency="db"} 0
+flywheel_hand_overs_total 1
+flywheel_nodes_lost_total 1
+flywheel_control_messages_ignored_total{reason="no_room"} 1
 flywheel_memory_engine_bytes 1
 flywheel_memory_engine_streams 2
 flywheel_memory_engine_presence_entries 3

@@ -141,7 +141,13 @@ messages! {
         num_users "always": u32,
         num_channels "always": u32,
         uptime: u32,
+        metrics: Option<NodeMetrics>,
         num_subs "always": u32,
+    }
+    /// Numbers of the last `interval` seconds.
+    NodeMetrics {
+        interval: f64,
+        items: BTreeMap<String, f64>,
     }
     InfoResult {
         nodes: Vec<NodeResult>,
@@ -149,6 +155,10 @@ messages! {
     RpcRequest {
         method: String,
         params: Bytes,
+    }
+    /// Flywheel's own: sends the node's clients elsewhere, or takes that back.
+    DrainRequest {
+        undo: bool,
     }
     /// A request or result without members.
     Empty {}

@@ -147,7 +147,7 @@ macro_rules! scalars {
     )*};
 }
 
-scalars!(bool, u32, u64, i32, i64, String);
+scalars!(bool, u32, u64, i32, i64, f64, String);
 
 /// Raw JSON, taken verbatim; a literal `null` is the four bytes.
 impl ReadField for Bytes {
@@ -216,6 +216,12 @@ pub(crate) trait ReadElement: Sized {
 impl<M: Members> ReadElement for M {
     fn read_element<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<M>::read(deserializer)?.unwrap_or_default())
+    }
+}
+
+impl ReadElement for f64 {
+    fn read_element<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ReadField::read(deserializer)
     }
 }
 

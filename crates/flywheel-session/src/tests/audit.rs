@@ -41,7 +41,13 @@ impl Audit {
             Effect::Send(_)
             | Effect::TransportPing
             | Effect::Ask(..)
-            | Effect::Tell(Tell::AddPresence(..) | Tell::RemovePresence(..)) => {}
+            | Effect::Heal(_)
+            | Effect::Tell(
+                Tell::AddPresence(..)
+                | Tell::RefreshPresence(_)
+                | Tell::RemovePresence(..)
+                | Tell::SoleConnection(..),
+            ) => {}
             Effect::Close(_) => self.closed = true,
             Effect::Register(_) => {
                 assert!(!std::mem::replace(&mut self.registered, true), "registered twice");

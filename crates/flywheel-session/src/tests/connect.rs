@@ -226,7 +226,8 @@ fn more_channels_than_allowed_with_those_that_the_client_asks_for_close_too() {
 
 #[test]
 fn users_get_their_personal_channel_and_the_anonymous_none() {
-    let personal = |namespace: &str| Some(PersonalChannel { namespace: namespace.into() });
+    let personal =
+        |namespace: &str| Some(PersonalChannel { namespace: namespace.into(), single_connection: false });
     for (namespace, token, channel) in
         [("", "t42", Some("#42")), ("room", "t42", Some("room:#42")), ("", "", None)]
     {
@@ -321,8 +322,10 @@ fn publications_and_joins_wait_for_the_connect_reply() {
     ]);
 }
 
-#[test]
-fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_and_joins_nobody() {
+const BOTH_HALLS: &str = r#"{"id":1,"connect":{"client":"c1","version":"v","subs":{"hall:a":{"recoverable":true,"epoch":"e","positioned":true},"hall:b":{"recoverable":true,"epoch":"e","positioned":true}},"ping":25,"pong":true}}"#;
+
+/// A server-side subscription to `hall:a` whose first of two publications is lost before the connect reply.
+fn with_a_gap_before_the_reply() -> World {
     let mut world = world_with_token(with_channels(&["hall:a", "hall:b"]));
     world.slow("subscribe");
     world.mail_waits = true;
@@ -341,16 +344,30 @@ fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_and_joins_nobod
         "attach hall:b",
         "ask subscribe",
     ]);
+    world
+}
+
+#[test]
+fn a_gap_in_what_waits_for_the_connect_reply_is_healed_after_it() {
+    let mut world = with_a_gap_before_the_reply();
     world.answer("subscribe");
     world.does(&[
-        r#"{"id":1,"connect":{"client":"c1","version":"v","subs":{"hall:a":{"recoverable":true,"epoch":"e","positioned":true},"hall:b":{"recoverable":true,"epoch":"e","positioned":true}},"ping":25,"pong":true}}"#,
-        "close 3010 insufficient state",
-        "released 42",
-        "detach hall:a",
-        "remove presence hall:a",
-        "detach hall:b",
-        "remove presence hall:b",
+        BOTH_HALLS,
+        "heal hall:a",
+        "join hall:a",
+        "join hall:b",
+        r#"{"push":{"channel":"hall:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
+        r#"{"push":{"channel":"hall:a","pub":{"data":2,"offset":2}}}"#,
     ]);
+}
+
+#[test]
+fn a_gap_in_what_waits_for_the_connect_reply_ends_the_connection_when_history_has_lost_it() {
+    let mut world = with_a_gap_before_the_reply();
+    world.engine.stream("hall:a").lost = 1;
+    world.answer("subscribe");
+    world.sees(&[BOTH_HALLS, "close 3010 insufficient state"]);
+    world.audit.over();
 }
 
 #[test]
@@ -378,4 +395,19 @@ fn what_is_malformed_before_the_connect_reply_closes_after_it() {
     );
     world.answer("authenticate");
     world.sees(&[CONNECTED, "close 3501 bad request"]);
+}
+
+#[test]
+fn a_user_with_a_single_connection_claims_it_when_the_personal_channel_is_live() {
+    let check = |token: &str, single_connection, expected: bool| {
+        let mut world = World::with(|settings, _| {
+            settings.personal_channel = Some(PersonalChannel { namespace: "room".into(), single_connection });
+        });
+        world.send(&format!(r#"{{"id":1,"connect":{{"token":"{token}"}}}}"#));
+        let claimed = world.lines().iter().any(|line| line == "sole connection room:#42 42");
+        assert_eq!(claimed, expected, "{token} {single_connection}");
+    };
+    check("t42", true, true);
+    check("t42", false, false);
+    check("", true, false);
 }

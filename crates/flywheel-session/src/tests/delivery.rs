@@ -60,6 +60,56 @@ fn a_gap_or_another_epoch_is_insufficient_state() {
 }
 
 #[test]
+fn what_history_still_has_is_delivered_before_what_showed_that_it_was_missing() {
+    for by_server in [false, true] {
+        let mut world = subscribed(by_server);
+        world.mail_waits = true;
+        for data in ["3", "4", "5"] {
+            world.publish("log:a", data);
+        }
+        world.mailbox.drain(..2);
+        world.fetch_mail();
+        let push = |number| {
+            format!(r#"{{"push":{{"channel":"log:a","pub":{{"data":{number},"offset":{number}}}}}}}"#)
+        };
+        world.sees(&[&push(3), &push(4), &push(5)]);
+    }
+}
+
+#[test]
+fn of_a_cache_nothing_but_the_newest_is_missed() {
+    let mut world = World::connected();
+    world.send(r#"{"id":2,"subscribe":{"channel":"snap:a"}}"#);
+    world.does_anything();
+    world.mail_waits = true;
+    for data in ["1", "2", "3"] {
+        world.publish("snap:a", data);
+    }
+    world.mailbox.drain(..2);
+    world.fetch_mail();
+    world.does(&[r#"{"push":{"channel":"snap:a","pub":{"data":3,"offset":3}}}"#]);
+}
+
+#[test]
+fn events_lost_while_a_subscription_is_set_up_are_looked_for_when_it_is_live() {
+    let mut world = World::connected();
+    world.slow("subscribe");
+    world.mail_waits = true;
+    world.send(r#"{"id":2,"subscribe":{"channel":"log:a"}}"#);
+    let prepared = world.prepare("subscribe");
+    world.publish("log:a", "1");
+    world.mailbox.clear();
+    world.act(|session, _| session.handle_gap(crate::SubKey(0)));
+    world.does_anything();
+    world.give(prepared);
+    world.does(&[
+        r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","positioned":true}}"#,
+        "heal log:a",
+        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
+    ]);
+}
+
+#[test]
 fn an_unknown_epoch_is_adopted() {
     let mut world = World::connected();
     world.engine.stream("log:a").epoch = Epoch::unknown();

@@ -30,7 +30,7 @@ impl Model {
         StreamPosition { offset: self.all.len() as u64, epoch: self.epoch.clone() }
     }
 
-    fn read(&self, query: &HistoryQuery) -> Result<History, Failure> {
+    pub(super) fn read(&self, query: &HistoryQuery) -> Result<History, Failure> {
         if query.since.as_ref().is_some_and(|since| !since.epoch.is_unknown() && since.epoch != self.epoch) {
             return Err(ErrorCode::UNRECOVERABLE_POSITION.into());
         }
@@ -165,6 +165,12 @@ impl Engine {
             Tell::AddPresence(channel, info) => {
                 self.present.entry(channel.as_str().to_owned()).or_default().insert(info.client);
             }
+            Tell::RefreshPresence(entries) => {
+                for (channel, info) in entries {
+                    self.present.entry(channel.as_str().to_owned()).or_default().insert(info.client);
+                }
+            }
+            Tell::SoleConnection(..) => {}
             Tell::RemovePresence(channel, client) => {
                 self.present.entry(channel.as_str().to_owned()).or_default().remove(&client);
             }

@@ -65,7 +65,7 @@ fn a_subscription_that_is_not_refreshed_is_dropped_on_the_first_tick_after_its_g
         r#"{"push":{"channel":"$room:1","join":{"info":{"user":"42","client":"c1"}}}}"#,
     ]);
     pass(&mut world, 53_999);
-    world.does(&["{}", "add presence $room:1", "{}"]);
+    world.does(&["{}", "refresh presence $room:1", "{}"]);
     pass(&mut world, 54_000);
     world.does(&[
         "detach $room:1",

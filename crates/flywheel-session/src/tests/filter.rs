@@ -50,9 +50,10 @@ fn a_lost_publication_is_noticed_whatever_the_filter() {
     world.does_anything();
     world.mail_waits = false;
     world.fetch_mail();
-    world.sees(&[
-        r#"{"push":{"channel":"pick:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#,
-    ]);
+    // The second one, which the filter leaves out, showed that the first was lost.
+    world.sees(&[&push("pick:a", 1, r#","epoch":"e""#)]);
+    publish(&mut world, "pick:a", &["3"]);
+    world.sees(&[&push("pick:a", 3, "")]);
 }
 
 #[test]

@@ -46,29 +46,42 @@ fn a_channel_that_delivers_is_not_checked() {
     world.does(&[]);
 }
 
+const FIRST: &str = r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#;
+const LOST: &str =
+    r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#;
+
 #[test]
-fn a_publication_that_never_arrived_is_noticed_by_two_checks() {
+fn a_publication_that_never_arrived_is_delivered_after_the_check() {
     let mut world = subscribed();
     lose(&mut world);
+    world.at(53_999);
+    world.does(&[]);
     world.at(54_000);
-    world.sees(&[]);
-    world.at(81_000);
-    world
-        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world.does(&["ask history", "heal log:a", FIRST]);
+    world.at(107_999);
+    world.does(&[]);
 }
 
 #[test]
-fn a_publication_on_its_way_is_no_loss() {
+fn what_history_has_lost_too_is_insufficient_state() {
+    let mut world = subscribed();
+    lose(&mut world);
+    world.engine.stream("log:a").lost = 1;
+    world.at(54_000);
+    world.sees(&[LOST]);
+}
+
+#[test]
+fn a_publication_on_its_way_is_delivered_once() {
     let mut world = subscribed();
     world.mail_waits = true;
     world.at(53_999);
     world.publish("log:a", "1");
     world.at(54_000);
-    world.does(&["ask history"]);
+    world.does(&["ask history", "heal log:a", FIRST]);
     world.fetch_mail();
     world.mail_waits = false;
-    let push = r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#;
-    world.does(&[push]);
+    world.does(&[]);
     world.at(108_000);
     world.does(&["ask history"]);
 }
@@ -112,26 +125,6 @@ fn an_answer_that_a_publication_overtook_raises_no_doubt() {
 }
 
 #[test]
-fn a_doubt_is_forgotten_when_the_stream_flows_again() {
-    let mut world = subscribed();
-    world.mail_waits = true;
-    world.at(53_999);
-    world.publish("log:a", "1");
-    world.at(54_000);
-    world.fetch_mail();
-    world.at(107_999);
-    world.publish("log:a", "1");
-    world.at(108_000);
-    world.fetch_mail();
-    world.mail_waits = false;
-    world.at(150_000);
-    world.sees(&[
-        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":1,"epoch":"e"}}}"#,
-        r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":2}}}"#,
-    ]);
-}
-
-#[test]
 fn a_failed_read_says_nothing() {
     let mut world = subscribed();
     lose(&mut world);
@@ -147,9 +140,8 @@ fn a_failed_read_says_nothing() {
 fn another_epoch_is_another_position() {
     let mut world = subscribed();
     world.engine.stream("log:a").epoch = "f".into();
-    world.at(81_000);
-    world
-        .sees(&[r#"{"push":{"channel":"log:a","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#]);
+    world.at(54_000);
+    world.sees(&[LOST]);
 }
 
 #[test]

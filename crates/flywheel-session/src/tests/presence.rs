@@ -94,11 +94,41 @@ fn presence_is_refreshed_every_interval_until_the_end() {
     world.at(27_999);
     world.does(&[]);
     world.at(28_000);
-    world.does(&["add presence room:x"]);
+    world.does(&["refresh presence room:x"]);
     world.at(55_000);
-    world.does(&["add presence room:x"]);
+    world.does(&["refresh presence room:x"]);
     world.send(r#"{"id":3,"unsubscribe":{"channel":"room:x"}}"#);
     world.does_anything();
     world.at(200_000);
     world.does(&[]);
+}
+
+#[test]
+fn all_entries_of_a_client_are_refreshed_at_once_and_clients_that_came_together_are_not() {
+    let mut first = Vec::new();
+    for random in [0, 1 << 32, 9_000 << 32, u64::MAX] {
+        let mut world = World::with(|settings, greeting| {
+            settings.ping_interval = None;
+            greeting.random = random;
+        });
+        world.send(r#"{"id":1,"connect":{"token":"t42"}}"#);
+        world.send(r#"{"id":2,"subscribe":{"channel":"room:x"}}"#);
+        world.send(r#"{"id":3,"subscribe":{"channel":"room:y"}}"#);
+        world.does_anything();
+        world.at(13_499);
+        world.does(&[]);
+        let mut at = 13_499;
+        while world.lines().is_empty() {
+            at += 1;
+            world.at(at);
+        }
+        world.does(&["refresh presence room:x room:y"]);
+        world.at(at + 26_999);
+        world.does(&[]);
+        world.at(at + 27_000);
+        world.does(&["refresh presence room:x room:y"]);
+        first.push(at);
+    }
+    first.dedup();
+    assert!(first.len() == 4 && first.iter().all(|at| (13_500..=27_000).contains(at)), "{first:?}");
 }

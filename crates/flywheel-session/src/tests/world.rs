@@ -1,18 +1,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flywheel_model::{
-    ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload, Publication,
-    SessionId, Timestamp, UserId,
+    Channel, ChannelEvent, ChannelEventKind, ChannelRules, ClientId, ConnectClaims, Epoch, Now, Payload,
+    Publication, SessionId, StreamPosition, Timestamp, UserId,
 };
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DataForm, Encoding, Presence, PushBody, ServerMessage, commands};
-use flywheel_stream::delta;
+use flywheel_stream::{HistoryQuery, delta};
 
 use super::audit::Audit;
 use super::engine::{Engine, namespaces};
 use crate::{
-    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, SubKey, Tell, Turn,
+    Ask, Context, Deliver, Effect, Failure, Greeting, Outcome, Session, Settings, Standing, SubKey, Tell,
+    Turn,
 };
 
 /// What the wall clock shows when a test begins.
@@ -167,6 +169,10 @@ impl World {
             Effect::Register(user) => self.lines.push(format!("register {user}")),
             Effect::Attach(_, channel) => self.lines.push(format!("attach {channel}")),
             Effect::Detach(_, channel) => self.lines.push(format!("detach {channel}")),
+            Effect::Heal(channel) => {
+                self.lines.push(format!("heal {channel}"));
+                self.heal(&channel, None);
+            }
             Effect::Ask(context, ask) => {
                 self.lines.push(format!("ask {}", kind(&ask)));
                 if self.slow.contains(&kind(&ask)) {
@@ -181,6 +187,13 @@ impl World {
                     Tell::Join(channel, _) => format!("join {channel}"),
                     Tell::Leave(channel, _) => format!("leave {channel}"),
                     Tell::AddPresence(channel, _) => format!("add presence {channel}"),
+                    Tell::RefreshPresence(entries) => {
+                        let channels: Vec<_> = entries.iter().map(|(channel, _)| channel.as_str()).collect();
+                        format!("refresh presence {}", channels.join(" "))
+                    }
+                    Tell::SoleConnection(channel, info) => {
+                        format!("sole connection {channel} {}", info.user)
+                    }
                     Tell::RemovePresence(channel, _) => format!("remove presence {channel}"),
                     Tell::Released(user) => format!("released {user}"),
                 };
@@ -232,14 +245,59 @@ impl World {
                     presence => session.handle_presence_event(turn, key, presence),
                 };
             });
-            if !matches!(verdict, Deliver::No | Deliver::Filtered) {
-                assert!(!self.audit.closed, "delivered after the close: {event:?}");
-                match body_for(verdict, &event.kind) {
-                    Some(body) => self.sent(ServerMessage::push(event.channel.as_str(), body)),
-                    None => self.act(|session, turn| session.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL)),
-                }
+            if verdict == Deliver::Gap {
+                self.heal(&event.channel, Some(event));
+            } else {
+                self.push(event, verdict);
             }
         }
+    }
+
+    fn push(&mut self, event: &ChannelEvent, verdict: Deliver) {
+        if !matches!(verdict, Deliver::No | Deliver::Filtered | Deliver::Gap) {
+            assert!(!self.audit.closed, "delivered after the close: {event:?}");
+            match body_for(verdict, &event.kind) {
+                Some(body) => self.sent(ServerMessage::push(event.channel.as_str(), body)),
+                None => self.act(|session, turn| session.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL)),
+            }
+        }
+    }
+
+    /// Reads the stream at once and gives each subscription what it lacks, then what was held back; the plainest
+    /// stand-in for what a hub does.
+    fn heal(&mut self, channel: &Channel, held: Option<&ChannelEvent>) {
+        let routes = self.audit.routes.iter().filter(|(_, routed)| *routed == channel);
+        let keys: Vec<SubKey> = routes.map(|(key, _)| *key).collect();
+        for key in keys {
+            let Some(offset) = self.session.position(key) else {
+                self.session.handle_gap(key);
+                continue;
+            };
+            let since = Some(StreamPosition { offset, epoch: Epoch::unknown() });
+            let query = HistoryQuery { since, ..HistoryQuery::default() };
+            let history = self.engine.stream(channel.as_str()).read(&query).unwrap();
+            for publication in history.publications {
+                let kind = ChannelEventKind::Publication(publication, history.top.epoch.clone(), None);
+                self.replay(key, &ChannelEvent { channel: channel.clone(), kind });
+            }
+            let after = self.now.at + Duration::from_millis(1);
+            let complete = self.session.standing(key, &history.top, after) == Some(Standing::Complete);
+            let closed_up = held.is_none_or(|held| self.replay(key, held) != Deliver::Gap);
+            if !(complete && closed_up) {
+                self.act(|session, turn| session.lose_position(turn, key));
+            }
+        }
+    }
+
+    fn replay(&mut self, key: SubKey, event: &ChannelEvent) -> Deliver {
+        let mut verdict = Deliver::No;
+        if let ChannelEventKind::Publication(publication, epoch, base) = &event.kind {
+            self.act(|session, turn| {
+                verdict = session.handle_healed(turn, key, publication, epoch, base.is_some());
+            });
+        }
+        self.push(event, verdict);
+        verdict
     }
 
     /// The client sends a frame.
@@ -339,6 +397,10 @@ impl World {
     /// Everything that has come out since the last look, in order.
     pub(super) fn does(&mut self, expected: &[&str]) {
         assert_eq!(std::mem::take(&mut self.lines), expected);
+    }
+
+    pub(super) fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// Forgets what has come out.

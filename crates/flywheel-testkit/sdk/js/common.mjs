@@ -29,6 +29,18 @@ export function within(seconds, what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** Waits. */
+export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
+let state = Number(options.seed ?? 1);
+
+/** A number from 0 up to but without this one; the seed decides which. */
+export function below(bound) {
+  // One step of a linear congruential generator with 32 bits, of which the upper ones are good.
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  return Math.floor((state / 2 ** 32) * bound);
+}
+
 /** Calls the server API and returns the result. */
 export async function api(method, params) {
   const response = await fetch(`http://${options.address}/api/${method}`, {

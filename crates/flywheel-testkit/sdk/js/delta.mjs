@@ -1,36 +1,24 @@
 // The published JavaScript SDK with delta compression, through reconnects.
 //
-//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf
+//   node delta.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf deflate=true|false
+//
+// With deflate=true the client with delta negotiates compression, and the one without does not.
 
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import WebSocket from "ws";
+import { codec, newClient, socketKind } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
+import { numbered } from "./documents.mjs";
 
 const PUBLICATIONS = 600;
 const CHANNEL = "delta:prices";
-const protobuf = options.encoding === "protobuf";
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const { decode } = codec(options.encoding);
 
-/** Documents that are alike, with characters of one to four bytes that change at every place. */
-function document(n) {
-  const letters = ["a", "é", "ё", "€", "語", "🙂"];
-  const rows = Array.from({ length: 12 }, (_, row) => ({
-    name: `row ${row}: ${letters[(row + Math.floor(n / 7)) % letters.length].repeat(5)}`,
-    value: row === n % 12 ? n : row,
-  }));
-  return { n, note: letters[n % letters.length], rows };
-}
+/** What was negotiated for each connection of the two clients. */
+const sockets = { deflate: [], plain: [] };
 
 /** A client with one subscription; `seen` holds what it was given, in order. */
-async function subscriber(parameters) {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket: WebSocket,
-    token: options.token,
-    minReconnectDelay: 10,
-    maxReconnectDelay: 50,
-  });
+async function subscriber(name, parameters) {
+  const websocket = socketKind(name === "deflate", (extensions) => sockets[name].push(extensions));
+  const client = newClient({ encoding: options.encoding, websocket, minReconnectDelay: 10, maxReconnectDelay: 50 });
   const failed = defer();
   const subscription = client.newSubscription(CHANNEL, parameters);
   const subscribed = defer();
@@ -65,7 +53,7 @@ async function lose(watch) {
   const connected = defer();
   watch.client.once("connected", connected.resolve);
   await api("disconnect", {
-    user: "delta-user",
+    user: "sdk-user",
     client: watch.client._client,
     disconnect: { code: 3000, reason: "again" },
   });
@@ -73,24 +61,27 @@ async function lose(watch) {
 }
 
 await report(async () => {
-  const delta = await subscriber({ delta: "fossil" });
-  const plain = await subscriber({});
+  const delta = await subscriber("deflate", { delta: "fossil" });
+  const plain = await subscriber("plain", {});
   const expected = [];
   const publish = async (n, more) => {
-    const data = document(n);
+    const data = numbered(n);
     expected.push(data);
     await api("publish", { channel: CHANNEL, data, delta: true, ...more });
   };
   check("subscribed", true);
 
+  let again;
   for (let n = 0; n < PUBLICATIONS; n += 1) {
     // Some lose the connection while publications go on, some between them, and some miss nothing.
     if (n % 50 === 25) {
-      const again = lose(delta);
+      again = lose(delta);
       if (n % 100 === 25) await within(10, "connecting again", again);
     }
     await publish(n);
   }
+  // What comes next is not in the stream: whoever is away would miss it.
+  await within(10, "connecting for the last time", again);
   await delta.until(expected.length);
   await plain.until(expected.length);
   const same = (watch) => JSON.stringify(watch.seen) === JSON.stringify(expected);
@@ -114,5 +105,8 @@ await report(async () => {
   await plain.until(expected.length);
   check("exceptions-with-delta", same(delta));
   check("exceptions-without", same(plain));
+  const agreed = options.deflate === "true" ? "permessage-deflate" : "";
+  const all = (name, wanted) => sockets[name].length > 0 && sockets[name].every((extension) => extension === wanted);
+  check("compression-as-agreed", all("deflate", agreed) && all("plain", ""));
   check("no-failure", delta.failure === null && plain.failure === null);
 });

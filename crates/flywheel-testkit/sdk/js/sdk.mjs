@@ -5,25 +5,15 @@
 // When the file `restart` appears, the server is about to go away; the script makes it when it is ready for that.
 
 import { writeFile } from "node:fs/promises";
-import { Centrifuge as JsonClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import WebSocket from "ws";
+import { codec, newClient } from "./clients.mjs";
 import { api, check, defer, options, report, within } from "./common.mjs";
 
 const PUBLICATIONS = 10_000;
 const BATCH = 500;
-const protobuf = options.encoding === "protobuf";
-const encode = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const decode = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const { encode, decode } = codec(options.encoding);
 
 await report(async () => {
-  const Client = protobuf ? ProtobufClient : JsonClient;
-  const client = new Client(`ws://${options.address}/connection/websocket`, {
-    websocket: WebSocket,
-    token: options.token,
-    minReconnectDelay: 50,
-    maxReconnectDelay: 500,
-  });
+  const client = newClient({ encoding: options.encoding, minReconnectDelay: 50, maxReconnectDelay: 500 });
 
   const connected = defer();
   client.on("connected", (context) => connected.resolve(context));

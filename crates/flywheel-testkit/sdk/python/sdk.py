@@ -6,49 +6,24 @@ The script makes the file `restart` when the server may go away and come back.
 """
 
 import asyncio
-import json
 import pathlib
-import sys
-import traceback
-import urllib.request
 
+import common
 from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
+from common import api, check, options, report
 
 PUBLICATIONS = 10_000
 BATCH = 500
 
-options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-protobuf = options["encoding"] == "protobuf"
-checks = []
-
-
-def check(name, held):
-    """Notes whether something held; the order is part of the report."""
-    checks.append([name, bool(held)])
+encoding = options["encoding"]
 
 
 def encode(value):
-    return json.dumps(value).encode() if protobuf else value
+    return common.encode(value, encoding)
 
 
 def decode(data):
-    return json.loads(data) if protobuf else data
-
-
-def call_api(method, params):
-    request = urllib.request.Request(
-        f"http://{options['address']}/api/{method}",
-        data=json.dumps(params).encode(),
-        headers={"X-API-Key": options["key"]},
-    )
-    with urllib.request.urlopen(request, timeout=20) as response:
-        answer = json.load(response)
-    if "error" in answer:
-        raise RuntimeError(f"{method}: {answer['error']}")
-
-
-async def api(method, params):
-    await asyncio.get_running_loop().run_in_executor(None, call_api, method, params)
+    return common.decode(data, encoding)
 
 
 class ConnectionEvents(ClientEventHandler):
@@ -101,7 +76,7 @@ async def run():
         f"ws://{options['address']}/connection/websocket",
         events=connection,
         token=options["token"],
-        use_protobuf=protobuf,
+        use_protobuf=encoding == "protobuf",
         min_reconnect_delay=0.05,
         max_reconnect_delay=0.5,
         proxy=None,
@@ -110,7 +85,7 @@ async def run():
     first = await asyncio.wait_for(connection.connected.get(), 10)
     check("connected", first.client)
 
-    channel = f"sdk:python-{options['encoding']}"
+    channel = f"sdk:python-{encoding}"
     events = ChannelEvents()
     subscription = client.new_subscription(channel, events=events)
     await subscription.subscribe()
@@ -166,13 +141,4 @@ async def run():
     check("disconnected", True)
 
 
-def main():
-    try:
-        asyncio.run(run())
-    except Exception:  # noqa: BLE001 - the report says what happened
-        print(json.dumps({"failure": traceback.format_exc(), "checks": checks}))
-        sys.exit(1)
-    print(json.dumps({"checks": checks}))
-
-
-main()
+report(run)

@@ -17,6 +17,15 @@ fn deflated(message: &[u8]) -> Vec<u8> {
     out
 }
 
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| random()).collect()
+}
+
 #[test]
 fn the_examples_of_the_rfc_are_read() {
     // Source: RFC 7692, section 7.2.3: one block, a stored one, a final one, two blocks, and an empty message.
@@ -50,15 +59,23 @@ fn a_message_that_would_not_be_shorter_is_left_alone() {
     let mut deflater = Deflater::new(1);
     assert_eq!(deflater.deflate(b""), None);
     assert_eq!(deflater.deflate(b"{}"), None);
-    let mut state = 1_u64;
-    let mut random = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    let noise: Vec<u8> = (0..4096).map(|_| random()).collect();
+    let noise = noise(4096);
     assert_eq!(deflater.deflate(&noise), None);
     let text = br#"{"push":{"channel":"aaaaaaaaaaaa","pub":{"data":"aaaaaaaaaaaa"}}}"#;
     assert!(deflater.deflate(text).is_some_and(|payload| payload.len() < text.len()), "after a refusal");
+}
+
+#[test]
+fn a_long_message_that_would_not_be_shorter_harms_no_later_one() {
+    for level in 1..=9 {
+        let mut deflater = Deflater::new(level);
+        for len in [131_072, 65_536, 1_000, 300_000, 131_072] {
+            assert_eq!(deflater.deflate(&noise(len)), None, "{len} bytes at level {level}");
+            let letters: Vec<u8> = noise(len).iter().map(|byte| b'a' + byte % 16).collect();
+            let payload = deflater.deflate(&letters).unwrap();
+            assert_eq!(inflate(payload, len).unwrap(), letters, "{len} bytes at level {level}");
+        }
+    }
 }
 
 #[test]

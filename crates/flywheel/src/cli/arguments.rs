@@ -84,6 +84,12 @@ pub(super) fn command() -> Command {
                 .arg(config("config.json"))
                 .arg(switch("dry-run", "Print it instead of writing a file").short('d')),
         )
+        .subcommand(
+            tool("doctor", "Examine the configuration and the services it names, and say what to change")
+                .arg(config("config.json"))
+                .arg(lenient())
+                .arg(switch("json", "Print the findings as JSON")),
+        )
         .subcommand(token_maker("gentoken", "Make a connection token", false))
         .subcommand(token_maker("gensubtoken", "Make a subscription token", true))
         .subcommand(token_checker("checktoken", "Check a connection token"))

@@ -1,6 +1,7 @@
 //! The command line. Errors in the configuration exit with 2, everything else that fails with 1.
 
 mod arguments;
+mod doctor;
 mod files;
 mod serve;
 mod tokens;
@@ -14,7 +15,7 @@ use flywheel_server::LoadFailure;
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A failed command: what to tell, and the exit code.
+/// A failed command: what to tell, unless it has been told, and the exit code.
 struct Failed {
     message: String,
     code: u8,
@@ -45,8 +46,10 @@ pub(crate) fn run() -> ExitCode {
     match dispatch(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed { message, code }) => {
-            // With nowhere to complain to, the exit code has to do.
-            writeln!(stderr(), "flywheel: {message}").unwrap_or_default();
+            if !message.is_empty() {
+                // With nowhere to complain to, the exit code has to do.
+                writeln!(stderr(), "flywheel: {message}").unwrap_or_default();
+            }
             ExitCode::from(code)
         }
     }
@@ -59,6 +62,7 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
         Some(("genconfig", matches)) => files::generate(matches),
         Some(("checkconfig", matches)) => files::check(matches),
         Some(("defaultconfig", matches)) => files::defaults(matches),
+        Some(("doctor", matches)) => doctor::run(matches),
         Some(("gentoken", matches)) => tokens::generate(matches, None),
         Some(("gensubtoken", matches)) => tokens::generate(matches, matches.get_one::<String>("channel")),
         Some(("checktoken", matches)) => tokens::check(matches, tokens::Kind::Connection),

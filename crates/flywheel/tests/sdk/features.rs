@@ -1,14 +1,13 @@
-//! What the tests of all SDKs have in common: one server, one script, and a restart in the middle.
+//! What an application does with a client, and a restart of the server in the middle.
 
-#![expect(clippy::unwrap_used, reason = "helpers fail the test")]
-
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use flywheel_testkit::{Server, Signal, fixture, run_checks, set, sign, wait_until};
+use flywheel_testkit::{Sdk, Server, Signal, add_namespace, fixture, set, wait_until};
 use serde_json::json;
+
+use crate::arguments;
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -31,33 +30,29 @@ const CHECKS: [&str; 14] = [
 ];
 
 /// Runs a script against a fresh server, which is restarted when the script asks for it.
-pub(crate) fn check(program: &Path, script: &str, folder: &Path, needs: &Path, encoding: &str) {
+fn check(sdk: &Sdk, script: &str, encoding: &str) {
     let mut config = fixture();
-    config["channel"]["namespaces"].as_array_mut().unwrap().push(json!({
-        "name": "sdk",
-        "presence": true,
-        "history_size": 100,
-        "history_ttl": "300s",
-        "force_recovery": true,
-        "allow_subscribe_for_client": true,
-        "allow_publish_for_client": true,
-        "allow_presence_for_client": true,
-        "allow_history_for_client": true,
-    }));
+    add_namespace(
+        &mut config,
+        json!({
+            "name": "sdk",
+            "presence": true,
+            "history_size": 100,
+            "history_ttl": "300s",
+            "force_recovery": true,
+            "allow_subscribe_for_client": true,
+            "allow_publish_for_client": true,
+            "allow_presence_for_client": true,
+            "allow_history_for_client": true,
+        }),
+    );
     set(&mut config, "shutdown.timeout", json!("5s"));
     let mut server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let signals = tempfile::tempdir().unwrap();
     let restart = signals.path().join("restart");
-    let token = sign("appendix-secret", r#"{"sub":"sdk-user"}"#);
-    let arguments = [
-        script.to_owned(),
-        format!("address={}", server.address()),
-        "key=secret".to_owned(),
-        format!("token={token}"),
-        format!("encoding={encoding}"),
-        format!("restart={}", restart.display()),
-    ];
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let mut arguments = arguments(&server, "");
+    arguments.push(format!("encoding={encoding}"));
+    arguments.push(format!("restart={}", restart.display()));
     let over = AtomicBool::new(false);
     let checks = thread::scope(|scope| {
         scope.spawn(|| {
@@ -69,7 +64,7 @@ pub(crate) fn check(program: &Path, script: &str, folder: &Path, needs: &Path, e
             }
         });
         let _over = OnDrop(&over);
-        run_checks(program, &arguments, folder, needs, PATIENCE)
+        sdk.run(script, &arguments, PATIENCE)
     });
     checks.assert_all(&CHECKS);
 }
@@ -81,4 +76,24 @@ impl Drop for OnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn the_javascript_sdk_works_in_json() {
+    check(&Sdk::javascript(), "sdk.mjs", "json");
+}
+
+#[test]
+fn the_javascript_sdk_works_in_protobuf() {
+    check(&Sdk::javascript(), "sdk.mjs", "protobuf");
+}
+
+#[test]
+fn the_python_sdk_works_in_json() {
+    check(&Sdk::python(), "sdk.py", "json");
+}
+
+#[test]
+fn the_python_sdk_works_in_protobuf() {
+    check(&Sdk::python(), "sdk.py", "protobuf");
 }

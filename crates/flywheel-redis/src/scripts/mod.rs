@@ -1,0 +1,111 @@
+//! What the server does in one step.
+//!
+//! The last argument of each script is a word of the call, and the last element of its answer is that word: see
+//! [`Command::checked`].
+
+use std::fmt::Write as _;
+
+use sha1::{Digest, Sha1};
+
+use crate::resp::Command;
+
+/// A script and the name by which a server knows it once it has seen it.
+#[derive(Debug)]
+pub(crate) struct Script {
+    source: &'static str,
+    sha: String,
+}
+
+impl Script {
+    fn new(source: &'static str) -> Self {
+        let sha = Sha1::digest(source.as_bytes()).iter().fold(String::new(), |mut sha, byte| {
+            let written = write!(sha, "{byte:02x}");
+            debug_assert!(written.is_ok(), "a string takes all that is written");
+            sha
+        });
+        Self { source, sha }
+    }
+
+    /// A call of the script, which may touch `keys` only.
+    pub(crate) fn call(&self, keys: &[&str], arguments: &[&[u8]]) -> ScriptCall<'_> {
+        let bytes = arguments.iter().map(|argument| argument.len() + 12).sum::<usize>() + 80 * keys.len();
+        let mut tail = Command::of_nothing(bytes).number(keys.len() as u64);
+        keys.iter().for_each(|key| tail.push(key.as_bytes()));
+        arguments.iter().for_each(|argument| tail.push(argument));
+        ScriptCall { script: self, tail }
+    }
+}
+
+/// A call that can be made by name, and with the script itself where the server does not know the name.
+#[derive(Debug)]
+pub(crate) struct ScriptCall<'s> {
+    script: &'s Script,
+    tail: Command,
+}
+
+impl ScriptCall<'_> {
+    /// By name.
+    pub(crate) fn by_name(&self) -> Command {
+        Command::with_capacity("EVALSHA", self.tail.len() + 80)
+            .arg(&self.script.sha)
+            .append(&self.tail)
+            .checked()
+    }
+
+    /// With the script itself.
+    pub(crate) fn by_source(&self) -> Command {
+        let bytes = self.tail.len() + self.script.source.len() + 40;
+        Command::with_capacity("EVAL", bytes).arg(self.script.source).append(&self.tail).checked()
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        /// All scripts.
+        #[derive(Debug)]
+        pub(crate) struct Scripts {
+            $(pub(crate) $name: Script,)*
+        }
+
+        impl Scripts {
+            pub(crate) fn new() -> Self {
+                Self { $($name: Script::new(include_str!(concat!(stringify!($name), ".lua"))),)* }
+            }
+        }
+    };
+}
+
+scripts! {
+    publish_stream
+    publish_list
+    publish_once
+    read_stream
+    read_list
+    replace_epoch
+    presence_add
+    presence_remove
+    presence_get
+    presence_stats
+    write_probe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_by_name_and_one_by_source_differ_in_their_beginning() {
+        let script = Script::new("return 1");
+        let call = script.call(&["k"], &[b"a"]);
+        let text = |command: &Command| {
+            let mut out = Vec::new();
+            command.write(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let tail = "$1\r\n1\r\n$1\r\nk\r\n$1\r\na\r\n";
+        let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+        assert_eq!(text(&call.by_name()), format!("*5\r\n$7\r\nEVALSHA\r\n$40\r\n{sha}\r\n{tail}"));
+        assert_eq!(text(&call.by_source()), format!("*5\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n{tail}"));
+        assert!(call.by_name().is_checked());
+    }
+}

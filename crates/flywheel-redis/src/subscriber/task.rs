@@ -1,0 +1,293 @@
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flywheel_model::Timestamp;
+use flywheel_runtime::{Clock, Random};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::channels::{Channels, Restart, Rules};
+use super::event::Event;
+use super::ops::{Found, Op, Ops};
+use super::{Listener, SubscriberSettings, SubscriberState};
+use crate::link::{Endpoint, Socket, open};
+use crate::resp::Decoder;
+
+/// Pause between two connections, of which the half is left to chance.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Bytes of commands that are collected before they are written.
+const OUT_ENOUGH: usize = 64 << 10;
+/// Bytes to have room for before a read.
+const READ_ROOM: usize = 64 << 10;
+
+/// Connects, listens, and begins again, until nobody holds the subscriber any more.
+pub(super) struct Task {
+    settings: SubscriberSettings,
+    target: watch::Receiver<Option<Endpoint>>,
+    listener: Arc<dyn Listener>,
+    ops: Arc<Ops>,
+    report: watch::Sender<SubscriberState>,
+    clock: Clock,
+    random: Arc<Random>,
+    channels: Channels,
+}
+
+/// The subscriber was dropped.
+struct Stopping;
+
+impl Task {
+    pub(super) fn new(
+        settings: SubscriberSettings,
+        target: watch::Receiver<Option<Endpoint>>,
+        listener: Arc<dyn Listener>,
+        ops: Arc<Ops>,
+        report: watch::Sender<SubscriberState>,
+        clock: Clock,
+        random: Arc<Random>,
+    ) -> Self {
+        let rules = Rules {
+            is_sharded: settings.is_sharded,
+            batch: settings.batch.max(1),
+            ack_timeout: settings.ack_timeout,
+            linger: settings.linger,
+        };
+        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            let target = self.target.borrow_and_update().clone();
+            let (reason, pause) = match target {
+                None => ("no server is known".to_owned(), PAUSE),
+                Some(endpoint) => match open(&endpoint, &self.settings.link).await {
+                    Err(error) => (error.to_string(), PAUSE),
+                    // What was in doubt is replaced at once.
+                    Ok((socket, decoder, _)) => (self.listen(socket, decoder).await, PAUSE / 5),
+                },
+            };
+            self.report.send_modify(|state| {
+                state.is_up = false;
+                state.reason.clone_from(&reason);
+            });
+            if self.pause(pause).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits, but not longer than until there is another server to listen to, and takes requests meanwhile.
+    async fn pause(&mut self, time: Duration) -> Result<(), Stopping> {
+        let half = u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / 2 + 1;
+        let time = Duration::from_millis(half + self.random.next_u64() % half);
+        let mut timer = pin!(sleep(time));
+        let mut target = self.target.clone();
+        let mut changed = pin!(target.changed());
+        let mut is_changing = true;
+        poll_fn(|cx| {
+            let found = self.ops.take(cx.waker());
+            if found.stopping {
+                return Poll::Ready(Err(Stopping));
+            }
+            self.accept(found);
+            if is_changing {
+                match changed.as_mut().poll(cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                    // Nobody will name another server.
+                    Poll::Ready(Err(_)) => is_changing = false,
+                    Poll::Pending => {}
+                }
+            }
+            timer.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+
+    fn accept(&mut self, found: Found) {
+        let now = self.clock.now().at;
+        for op in found.ops {
+            match op {
+                Op::Want { name, topic, waiter } => self.channels.want(name, topic, waiter),
+                Op::Unwant { name } => self.channels.unwant(&name, now),
+            }
+        }
+        let listener = &self.listener;
+        self.channels.expire(now, |topic| listener.is_wanted(topic));
+    }
+
+    /// Listens until there is a reason not to, which is the answer.
+    async fn listen(&mut self, socket: Socket, decoder: Decoder) -> String {
+        self.channels.connected();
+        self.report.send_modify(|state| {
+            state.generation += 1;
+            state.is_up = true;
+            state.reason.clear();
+        });
+        let mut target = self.target.clone();
+        let last_byte = self.clock.elapsed();
+        let heartbeat = self.settings.link.heartbeat;
+        let mut conversation = Conversation {
+            task: self,
+            socket,
+            decoder,
+            out: Vec::new(),
+            written: 0,
+            last_byte,
+            owed_since: None,
+            timer: Box::pin(sleep(heartbeat)),
+        };
+        tokio::select! {
+            Restart(reason) = poll_fn(|cx| conversation.poll(cx)) => reason,
+            Ok(()) = target.changed() => "another server is to be listened to".to_owned(),
+        }
+    }
+}
+
+/// One connection.
+struct Conversation<'t> {
+    task: &'t mut Task,
+    socket: Socket,
+    decoder: Decoder,
+    out: Vec<u8>,
+    written: usize,
+    last_byte: Duration,
+    owed_since: Option<Duration>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Conversation<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Restart> {
+        loop {
+            match self.turn(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(restart) => return Poll::Ready(restart),
+            }
+        }
+    }
+
+    /// Answers whether there may be more to do at once.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Restart> {
+        let mut found = self.task.ops.take(cx.waker());
+        if found.stopping {
+            return Err(Restart("stopping".into()));
+        }
+        if let Some(why) = found.restart.take() {
+            return Err(Restart(why));
+        }
+        self.task.accept(found);
+        let now = self.task.clock.now().at;
+        if self.out.len() < OUT_ENOUGH {
+            self.task.channels.write(now, &mut self.out);
+        }
+        if self.task.channels.owed() {
+            if self.owed_since.is_none() {
+                self.owed_since = Some(self.task.clock.elapsed());
+            }
+        } else {
+            self.owed_since = None;
+        }
+        let wrote = self.write(cx)?;
+        let read = self.read(cx)?;
+        Ok(self.watch(cx, now)? || wrote || read)
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Restart> {
+        if self.out.is_empty() {
+            return Ok(false);
+        }
+        while self.written < self.out.len() {
+            match Pin::new(&mut self.socket).poll_write(cx, &self.out[self.written..]) {
+                Poll::Ready(Ok(0)) => return Err(closed()),
+                Poll::Ready(Ok(count)) => self.written += count,
+                Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.socket).poll_flush(cx) {
+            return Err(Restart(error.to_string()));
+        }
+        self.out.clear();
+        self.written = 0;
+        Ok(true)
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Restart> {
+        let buffer = self.decoder.buffer();
+        if buffer.capacity() - buffer.len() < READ_ROOM / 4 {
+            buffer.reserve(READ_ROOM);
+        }
+        match pin!(self.socket.read_buf(buffer)).poll(cx) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Err(closed()),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
+        }
+        self.last_byte = self.task.clock.elapsed();
+        loop {
+            match self.decoder.take() {
+                Ok(Some(value)) => self.handle(Event::of(value))?,
+                Ok(None) => return Ok(true),
+                Err(error) => return Err(Restart(error.to_string())),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Restart> {
+        let Task { channels, listener, .. } = &mut *self.task;
+        match event {
+            Event::Message { name, payload } => {
+                if let Some(topic) = channels.topic(&name) {
+                    listener.message(topic, &payload);
+                }
+            }
+            Event::Subscribed(name) => {
+                if let Some(topic) = channels.subscribed(&name)? {
+                    listener.resumed(topic);
+                }
+            }
+            Event::Unsubscribed(name) => {
+                if let Some(topic) = channels.unsubscribed(&name)? {
+                    listener.evicted(&topic);
+                }
+            }
+            Event::Pong(nonce) => channels.pong(&nonce)?,
+            Event::Refused(text) => channels.refused(&text)?,
+            Event::Other => {}
+        }
+        Ok(())
+    }
+
+    /// Looks at the time when it is time to. Answers whether there is something to write because of it.
+    fn watch(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Result<bool, Restart> {
+        let mut asks = false;
+        let link = &self.task.settings.link;
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = self.task.clock.elapsed();
+            if let Some(owed) = self.owed_since {
+                let silent = now.saturating_sub(owed.max(self.last_byte));
+                if silent >= link.silence_max {
+                    return Err(Restart(format!("the server was silent for {} ms", silent.as_millis())));
+                }
+            }
+            self.task.channels.check(at)?;
+            if now.saturating_sub(self.last_byte) >= link.heartbeat && !self.task.channels.pings() {
+                let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
+                self.task.channels.write_ping(nonce, at, &mut self.out);
+                asks = true;
+            }
+            // Deadlines of acknowledgements and lingering channels are looked at as often, which is exact enough.
+            let wait = link.heartbeat.min(self.task.channels.due().since(at)).max(Duration::from_millis(10));
+            self.timer.as_mut().reset(Instant::now() + wait);
+        }
+        Ok(asks)
+    }
+}
+
+fn closed() -> Restart {
+    Restart("the server closed the connection".into())
+}

@@ -1,0 +1,70 @@
+use std::sync::{Arc, Weak};
+
+use super::shard::alive;
+use super::{Admission, Asked, Detail, Routes, Server, Shard, Verdict, judge, masters};
+use crate::link::{Endpoint, Facts, Link, Mode};
+use crate::resp::Command;
+
+/// Keeps one server, or the cluster that it turns out to belong to.
+pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
+    let Some(shard) = alive(&weak) else { return };
+    let (keys, at) = (shard.settings().keys.clone(), endpoint.to_string());
+    let judged = move |facts: &Facts| match judge(Asked::Server, facts, &Detail::default(), &at, &keys) {
+        Verdict::Use => Ok(()),
+        Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
+    };
+    let admission =
+        Admission { judge: Arc::new(judged), keys: shard.settings().keys.clone(), key: "address" };
+    let link = shard.settings().link.clone();
+    let server = Server::start(endpoint.clone(), link, true, admission, shard.context());
+    let mut states = server.states();
+    shard.set_routes(Routes { map: None, servers: vec![server] });
+    drop(shard);
+    while states.changed().await.is_ok() {
+        let facts = states.borrow_and_update().facts.clone();
+        let (Some(facts), Some(shard)) = (facts, alive(&weak)) else { continue };
+        match facts.mode {
+            Mode::Standalone => {
+                if shard.set_mode(Mode::Standalone) {
+                    shard.set_refusal(None);
+                } else {
+                    shard.set_refusal(Some(format!("{endpoint} is no cluster any more; restart to use it")));
+                }
+            }
+            Mode::Cluster => {
+                if !shard.set_mode(Mode::Cluster) {
+                    shard.set_refusal(Some(format!("{endpoint} has become a cluster; restart to use it")));
+                    continue;
+                }
+                let keys = &shard.settings().keys;
+                let detail = Detail::default();
+                if let Verdict::Adapt(_, reason) =
+                    judge(Asked::Server, &facts, &detail, &endpoint.to_string(), keys)
+                {
+                    tracing::warn!(name = %shard.settings().name, %reason, "Redis is not what it is configured as");
+                }
+                shard.set_routes(Routes::default());
+                drop(shard);
+                return super::cluster::run(weak, vec![endpoint]).await;
+            }
+            Mode::Sentinel => refuse_sentinel(&shard, &endpoint, &facts).await,
+        }
+    }
+}
+
+/// Says what to write instead, with the names that the Sentinel watches.
+async fn refuse_sentinel(shard: &Shard, endpoint: &Endpoint, facts: &Facts) {
+    let super::Context { clock, random, tasks } = shard.context();
+    let settings = &shard.settings().link;
+    let mut detail = Detail::default();
+    if let Ok(link) = Link::connect(endpoint, settings, clock, random, tasks).await
+        && let Ok(answer) =
+            link.call(Command::new("ROLE"), shard.context().now() + settings.silence_max).await
+    {
+        detail.masters = masters(&answer);
+    }
+    let verdict = judge(Asked::Server, facts, &detail, &endpoint.to_string(), &shard.settings().keys);
+    if let Verdict::Refuse(reason) = verdict {
+        shard.set_refusal(Some(reason));
+    }
+}

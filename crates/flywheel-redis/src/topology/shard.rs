@@ -1,0 +1,334 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use flywheel_model::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::cluster::Members;
+use super::{Context, Doubt, Retry, Routes, Seeds, Server, ShardSettings, retry};
+use crate::link::{CallError, ClosedBecause, Link, Mode, Redirect};
+use crate::resp::{Command, Value};
+
+/// How a call is to be carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Slot of all its keys; does not matter where there is no cluster.
+    pub slot: u16,
+    /// When the caller gives up.
+    pub deadline: Timestamp,
+    /// Whether it changes anything.
+    pub writes: bool,
+    /// Whether it does no harm to carry it out twice.
+    pub is_repeatable: bool,
+}
+
+/// One shard: finds the servers that its calls are for, whatever becomes of them.
+///
+/// Locks: `routes` guards a pointer, `members` what is known of a cluster; `routes` may be taken under `members`.
+pub struct Shard {
+    me: Weak<Self>,
+    settings: ShardSettings,
+    context: Context,
+    routes: RwLock<Arc<Routes>>,
+    changes: watch::Sender<u64>,
+    found: watch::Sender<Option<Mode>>,
+    /// Why it can never serve as it is configured.
+    refusal: RwLock<Option<String>>,
+    is_fenced: AtomicBool,
+    fence: watch::Sender<bool>,
+    pub(super) members: Mutex<Members>,
+    /// Something gave reason to ask who the primary is, or who owns what.
+    pub(super) refresh: Notify,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("name", &self.settings.name).finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    /// Begins to look for its servers. Its tasks end when it is dropped.
+    pub fn start(settings: ShardSettings, context: &Context) -> Arc<Self> {
+        let shard = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            context: context.clone(),
+            routes: RwLock::default(),
+            changes: watch::Sender::new(0),
+            found: watch::Sender::new(None),
+            refusal: RwLock::default(),
+            is_fenced: AtomicBool::new(false),
+            fence: watch::Sender::new(false),
+            members: Mutex::default(),
+            refresh: Notify::new(),
+            settings: settings.clone(),
+        });
+        let weak = Arc::downgrade(&shard);
+        match settings.seeds {
+            Seeds::Server(endpoint) => {
+                context.tasks.spawn_background(super::server_drive::run(weak, endpoint))
+            }
+            Seeds::Cluster(seeds) => {
+                context.tasks.spawn_background(super::cluster::run(weak, seeds));
+            }
+            Seeds::Sentinel { sentinels, name, settings } => {
+                context.tasks.spawn_background(super::sentinel::run(weak, sentinels, name, *settings));
+            }
+        }
+        shard
+    }
+
+    /// What it was started with.
+    pub fn settings(&self) -> &ShardSettings {
+        &self.settings
+    }
+
+    /// Clock, chance and tasks.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether it is a cluster, which decides how keys are named; `None` while no server has said what it is. Never changes
+    /// again.
+    pub fn mode(&self) -> Option<Mode> {
+        *self.found.borrow()
+    }
+
+    /// Waits until [`mode`](Self::mode) is known.
+    ///
+    /// # Errors
+    /// Why it is not by `deadline`.
+    pub async fn wait_mode(&self, deadline: Timestamp) -> Result<Mode, CallError> {
+        let mut found = self.found.subscribe();
+        let known = timeout(self.context.left(deadline), found.wait_for(Option::is_some)).await;
+        let mode = known.ok().and_then(|mode| mode.ok().and_then(|mode| *mode));
+        mode.ok_or_else(|| self.no_server())
+    }
+
+    /// Which server is asked about what, now.
+    pub fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.read())
+    }
+
+    /// Counts changes of [`routes`](Self::routes).
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Calls a server, and others in its place while there is reason to and time.
+    ///
+    /// `make` makes the command, and does so again for every further attempt.
+    ///
+    /// # Errors
+    /// What the last attempt failed with. [`CallError::NotSent`] says why there was no server.
+    pub async fn call(&self, route: Route, make: impl Fn() -> Command + Send) -> Result<Value, CallError> {
+        let mut redirect: Option<Redirect> = None;
+        let mut last = None;
+        loop {
+            if route.writes
+                && self.is_fenced.load(Ordering::Acquire)
+                && !self.wait_fence(route.deadline).await
+            {
+                return Err(
+                    last.unwrap_or_else(|| not_sent("another server is being made the primary".into()))
+                );
+            }
+            let is_asking = redirect.as_ref().is_some_and(|redirect| redirect.ask);
+            let (server, link) = match self.link_for(redirect.take(), route).await {
+                Ok(found) => found,
+                Err(error) => return Err(last.unwrap_or(error)),
+            };
+            let answer = if is_asking {
+                link.call_asking(make(), route.deadline).await
+            } else {
+                link.call(make(), route.deadline).await
+            };
+            let error = match answer {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            match retry(&error, route.is_repeatable) {
+                Retry::Follow(to) => {
+                    redirect = Some(self.redirected(to, &server));
+                    if self.context.left(route.deadline).is_zero() {
+                        return Err(error);
+                    }
+                }
+                Retry::Again(doubt) => {
+                    self.doubt(doubt, &server);
+                    let pause = pause_after(doubt);
+                    if self.context.left(route.deadline) <= pause {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                    sleep(pause).await;
+                }
+                Retry::Never(doubt) => {
+                    self.doubt(doubt, &server);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The server to ask, and a connection to it, waited for until the deadline.
+    async fn link_for(
+        &self,
+        redirect: Option<Redirect>,
+        route: Route,
+    ) -> Result<(Arc<Server>, Link), CallError> {
+        let mut changes = self.changes.subscribe();
+        let mut states = None;
+        loop {
+            let server = match &redirect {
+                Some(redirect) => super::cluster::server_at(self, &redirect.to),
+                None => self.routes.read().server_of(route.slot).cloned(),
+            };
+            if let Some(server) = server {
+                if let Some(link) = server.link() {
+                    return Ok((server, link));
+                }
+                // Subscribed before the second look, so that no change is missed.
+                if states.is_none() {
+                    states = Some(server.states());
+                    continue;
+                }
+            }
+            let left = self.context.left(route.deadline);
+            let changed = async {
+                match &mut states {
+                    None => drop(changes.changed().await),
+                    Some(states) => {
+                        tokio::select! { _ = changes.changed() => {}, _ = states.changed() => {} }
+                    }
+                }
+            };
+            if left.is_zero() || timeout(left, changed).await.is_err() {
+                return Err(self.no_server());
+            }
+            states = None;
+        }
+    }
+
+    /// Takes in that a node named another one; answers whom to ask.
+    fn redirected(&self, mut to: Redirect, from: &Server) -> Redirect {
+        if to.to.host() == Some("")
+            && let (Some(host), crate::link::Endpoint::Tcp { port, .. }) = (from.endpoint().host(), &to.to)
+        {
+            to.to = crate::link::Endpoint::tcp(host, *port);
+        }
+        if !to.ask {
+            super::cluster::moved(self, &to);
+        }
+        to
+    }
+
+    /// Takes in what a failure gives reason to doubt.
+    pub(super) fn doubt(&self, doubt: Doubt, server: &Server) {
+        match doubt {
+            Doubt::Nothing => {}
+            Doubt::Role => {
+                server.doubt();
+                self.refresh.notify_one();
+            }
+            Doubt::Owner | Doubt::Link => self.refresh.notify_one(),
+        }
+    }
+
+    /// Waits until writes may go on; false when the deadline comes first.
+    async fn wait_fence(&self, deadline: Timestamp) -> bool {
+        let mut fence = self.fence.subscribe();
+        timeout(self.context.left(deadline), fence.wait_for(|held| !held)).await.is_ok()
+    }
+
+    pub(super) fn weak(&self) -> Weak<Self> {
+        self.me.clone()
+    }
+
+    pub(super) fn set_fence(&self, held: bool) {
+        self.is_fenced.store(held, Ordering::Release);
+        if self.fence.send_replace(held) != held {
+            let name = &self.settings.name;
+            if held {
+                tracing::info!(%name, "writes wait: another server is being made the primary");
+            } else {
+                tracing::info!(%name, "writes go on");
+            }
+        }
+    }
+
+    pub(super) fn set_routes(&self, routes: Routes) {
+        *self.routes.write() = Arc::new(routes);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Remembers what kind of servers they are. Answers whether that is what they were from the beginning.
+    pub(super) fn set_mode(&self, mode: Mode) -> bool {
+        self.found.send_if_modified(|found| {
+            let is_news = found.is_none();
+            found.get_or_insert(mode);
+            is_news
+        });
+        self.mode() == Some(mode)
+    }
+
+    pub(super) fn set_refusal(&self, reason: Option<String>) {
+        let mut refusal = self.refusal.write();
+        if *refusal == reason {
+            return;
+        }
+        if let Some(reason) = &reason {
+            tracing::error!(name = %self.settings.name, %reason, "this Redis cannot be used as it is configured");
+        }
+        *refusal = reason;
+    }
+
+    /// Why there is nobody to ask, in an operator's words.
+    pub fn reason(&self) -> String {
+        if let Some(refusal) = &*self.refusal.read() {
+            return refusal.clone();
+        }
+        let routes = self.routes();
+        let down = routes.writable().find_map(|server| {
+            let state = server.states();
+            let state = state.borrow();
+            (!state.is_up).then(|| state.reason.clone())
+        });
+        match (down, routes.map()) {
+            (Some(reason), _) => reason,
+            (None, Some(map)) if map.open_slots() > 0 => {
+                format!("{} of {} slots of the cluster have no owner", map.open_slots(), crate::keys::SLOTS)
+            }
+            _ if routes.servers.is_empty() => {
+                let seed = self.members.lock().reason();
+                seed.unwrap_or_else(|| "no server is known yet".to_owned())
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn no_server(&self) -> CallError {
+        not_sent(self.reason())
+    }
+}
+
+fn not_sent(reason: String) -> CallError {
+    CallError::NotSent(ClosedBecause::ByUs(reason))
+}
+
+/// How long to wait before another attempt.
+fn pause_after(doubt: Doubt) -> Duration {
+    Duration::from_millis(match doubt {
+        Doubt::Link => 5,
+        Doubt::Role | Doubt::Owner => 20,
+        Doubt::Nothing => 40,
+    })
+}
+
+/// The shard, unless it was dropped.
+pub(super) fn alive(shard: &Weak<Shard>) -> Option<Arc<Shard>> {
+    shard.upgrade()
+}

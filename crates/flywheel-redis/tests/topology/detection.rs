@@ -1,0 +1,43 @@
+use flywheel_redis::link::LinkSettings;
+use flywheel_redis::topology::{Seeds, ShardSettings};
+use flywheel_testkit::{RedisOptions, RedisServer};
+
+use crate::rig::{Rig, local};
+
+#[test]
+fn a_replica_as_address_is_explained_and_used_once_it_is_promoted() {
+    let primary = RedisServer::start();
+    let replica =
+        RedisServer::with(&RedisOptions { replica_of: Some(primary.port()), ..RedisOptions::default() });
+    let rig = Rig::at(replica.port());
+    rig.wait_reason(&format!(
+        "127.0.0.1:{} is a read-only replica of 127.0.0.1:{}; write the primary into engine.redis.address, or Sentinels \
+         into engine.redis.sentinel_address",
+        replica.port(),
+        primary.port()
+    ));
+    replica.run(&["REPLICAOF", "NO", "ONE"]);
+    rig.wait_writable();
+}
+
+#[test]
+fn a_server_without_cluster_support_is_refused_as_one() {
+    let redis = RedisServer::start();
+    let seeds = Seeds::Cluster(vec![local(redis.port())]);
+    let rig = Rig::start(ShardSettings::new(seeds, LinkSettings::default()));
+    rig.wait_reason(&format!(
+        "127.0.0.1:{} is a server with cluster support disabled; write its address into engine.redis.address instead of \
+         engine.redis.cluster_address",
+        redis.port()
+    ));
+}
+
+#[test]
+fn a_wrong_password_and_a_silent_port_are_explained() {
+    let redis =
+        RedisServer::with(&RedisOptions { password: Some("right".into()), ..RedisOptions::default() });
+    let wrong = LinkSettings { password: "wrong".into(), ..LinkSettings::default() };
+    Rig::start(ShardSettings::new(Seeds::Server(local(redis.port())), wrong)).wait_reason("WRONGPASS");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    Rig::at(silent.local_addr().unwrap().port()).wait_reason("nothing came within");
+}

@@ -1,0 +1,20 @@
+//! Published SDKs against the server.
+#![expect(clippy::unwrap_used, reason = "helpers fail the test")]
+
+mod delta;
+mod features;
+mod recovery;
+
+use flywheel_testkit::{Server, sign};
+
+/// The user of every client.
+const USER: &str = "sdk-user";
+
+/// The arguments that every script needs: the server, its API key, and a token with these claims beside the user.
+fn arguments(server: &Server, claims: &str) -> Vec<String> {
+    vec![
+        format!("address={}", server.address()),
+        "key=secret".to_owned(),
+        format!("token={}", sign("appendix-secret", &format!(r#"{{"sub":"{USER}"{claims}}}"#))),
+    ]
+}
