@@ -28,11 +28,8 @@
 mod backing;
 mod client;
 mod connection;
-<<<<<<< HEAD
-pub mod drill;
-=======
 mod cutter;
->>>>>>> main
+pub mod drill;
 mod external;
 mod http;
 mod key_server;
