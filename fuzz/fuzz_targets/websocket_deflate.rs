@@ -24,7 +24,8 @@ fuzz_target!(|data: &[u8]| {
             assert!(payload.len() < message.len());
             assert_eq!(inflater.inflate(payload, message.len()).unwrap(), message);
             assert!(inflater.inflate(payload, message.len() - 1).is_err());
-            assert!(inflater.inflate(&payload[..payload.len() / 2], usize::MAX).is_err());
+            // There is no checksum, so what breaks off need not be noticed.
+            inflate(&mut Inflater::new(), &payload[..payload.len() / 2], max);
         }
     }
     if let Ok(offers) = std::str::from_utf8(rest)

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flywheel_metrics::{ApiFailure, ApiProtocol};
@@ -61,6 +62,8 @@ type Answer = Response<Full<Bytes>>;
 
 /// The largest body of a request. The protocol names no bound; this one keeps a caller from filling the memory.
 const BODY_BYTES_MAX: usize = 64 << 20;
+/// A few looks of the watchdog.
+const SECOND_LOOK: Duration = Duration::from_millis(300);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -101,8 +104,8 @@ impl Service {
         let below_health =
             self.endpoints.health.as_deref().and_then(|prefix| path.strip_prefix(prefix)?.strip_prefix('/'));
         match below_health.filter(|_| internal) {
-            Some("live") => return self.live(),
-            Some("ready") => return self.ready(),
+            Some("live") => return self.live().await,
+            Some("ready") => return self.ready().await,
             _ => {}
         }
         if internal && is(&self.endpoints.metrics) {
@@ -188,16 +191,26 @@ impl Service {
         }
     }
 
-    fn live(&self) -> Answer {
+    /// A process that was stopped may answer before its watchdog has looked again.
+    async fn stuck_threads(&self) -> Vec<String> {
         let stuck = self.node.stuck_threads();
+        if stuck.is_empty() {
+            return stuck;
+        }
+        tokio::time::sleep(SECOND_LOOK).await;
+        self.node.stuck_threads()
+    }
+
+    async fn live(&self) -> Answer {
+        let stuck = self.stuck_threads().await;
         let status = if stuck.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         respond(status, JSON, health::live(stuck).into())
     }
 
-    fn ready(&self) -> Answer {
-        let report = self.node.health();
+    async fn ready(&self) -> Answer {
         // Without its watchdog, nobody knows.
-        let stuck = self.node.stuck_threads();
+        let stuck = self.stuck_threads().await;
+        let report = self.node.health();
         let ready = report.readiness.ready && stuck.is_empty();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         respond(status, JSON, health::ready(ready, &report, stuck, self.node.clock().now().at).into())

@@ -15,6 +15,12 @@ pub enum Recipient<'a> {
 pub trait Controller: Send + Sync + 'static {
     /// Sends. The answer says that the message was accepted for carrying, not that it arrived.
     fn send(&self, to: Recipient<'_>, message: Vec<u8>) -> Answer<Result<(), EngineError>>;
+
+    /// The node finds that its messages do not come through although they are accepted, or that nothing arrives: whatever
+    /// carries them is to be built anew. Called once when that begins, and must return at once.
+    fn distrust(&self, reason: &str) {
+        let _ = reason;
+    }
 }
 
 /// Where messages from other nodes, and from this one, arrive.

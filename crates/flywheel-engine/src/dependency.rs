@@ -9,7 +9,8 @@ pub struct Dependency {
     pub ok: bool,
     /// Why not, in words an operator can act on; empty when it serves.
     pub reason: String,
-    /// How long it has been so.
+    /// How long it has been so: for what does not serve, the time since a probe last passed. Readiness counts a fault by it,
+    /// so that the time a probe takes to fail is no free ride.
     pub for_: Duration,
 }
 

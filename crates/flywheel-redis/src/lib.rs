@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod engine;
 pub mod envelope;
 pub mod explain;
 pub mod keys;

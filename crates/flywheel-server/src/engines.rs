@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use flywheel_config::{Carrier, Config};
-use flywheel_engine::{Broker, Dependencies, MemoryEngine, MemoryLimits, Presence};
-use flywheel_node::{Control, Routes};
-use flywheel_runtime::{Clock, Random};
+use flywheel_config::{Carrier, Config, RedisSettings};
+use flywheel_engine::{Broker, ControlSink, Dependencies, Dependency, MemoryEngine, MemoryLimits, Presence};
+use flywheel_node::{Control, ControlInbox, Routes, Timing};
+use flywheel_redis::engine::{EngineParts, RedisEngine};
+use flywheel_redis::topology::Context;
+use flywheel_runtime::{Clock, Random, Tasks};
+
+use crate::redis;
 
 /// What carries publications, presence and messages between nodes.
 pub(crate) struct Engines {
@@ -20,29 +24,95 @@ pub(crate) struct Engines {
 
 /// What engines are made of.
 pub(crate) struct Surroundings<'a> {
+    /// Names this node.
+    pub(crate) uid: &'a str,
     pub(crate) routes: &'a Arc<Routes>,
     pub(crate) clock: &'a Clock,
     pub(crate) random: &'a Arc<Random>,
+    pub(crate) tasks: &'a Tasks,
+}
+
+/// One engine for each section of settings.
+struct Running {
+    key: String,
+    engine: Arc<RedisEngine>,
 }
 
 impl Engines {
-    /// Those that the configuration asks for.
-    pub(crate) fn start(config: &Config, world: &Surroundings<'_>) -> Self {
-        let memory = Arc::new(MemoryEngine::new(
-            world.routes.clone(),
-            world.clock.clone(),
-            Random::seeded(world.random.next_u64()),
-            MemoryLimits::default(),
-        ));
-        let engine = &config.engine;
-        let uses_memory =
-            [&engine.broker, &engine.presence].iter().any(|carrier| **carrier == Carrier::Memory);
-        Self {
-            broker: memory.clone(),
-            presence: memory.clone(),
-            control: None,
-            dependencies: Arc::new(()),
-            memory: uses_memory.then_some(memory),
+    /// Those that the configuration asks for. They begin to connect; calls wait for them within their deadlines.
+    ///
+    /// # Errors
+    /// A certificate or key cannot be used.
+    pub(crate) fn start(config: &Config, world: &Surroundings<'_>) -> anyhow::Result<Self> {
+        let wanted = &config.engine;
+        let inbox = ControlInbox::new();
+        let mut running = Vec::new();
+        for settings in wanted.redis() {
+            let listens = wanted.controller.redis().is_some_and(|controller| controller.key == settings.key);
+            let control = listens.then(|| Arc::clone(&inbox) as Arc<dyn ControlSink>);
+            let engine = Arc::new(start_redis(settings, control, world)?);
+            running.push(Running { key: settings.key.clone(), engine });
         }
+        let redis = |carrier: &Carrier| {
+            let key = &carrier.redis()?.key;
+            running.iter().find(|running| running.key == *key).map(|running| Arc::clone(&running.engine))
+        };
+        let memory = || {
+            Arc::new(MemoryEngine::new(
+                world.routes.clone(),
+                world.clock.clone(),
+                Random::seeded(world.random.next_u64()),
+                MemoryLimits::default(),
+            ))
+        };
+        let mut shared_memory = None;
+        let broker: Arc<dyn Broker> = match redis(&wanted.broker) {
+            Some(engine) => engine,
+            None => shared_memory.get_or_insert_with(memory).clone(),
+        };
+        let presence: Arc<dyn Presence> = match redis(&wanted.presence) {
+            Some(engine) => engine,
+            None => shared_memory.get_or_insert_with(memory).clone(),
+        };
+        let control = redis(&wanted.controller).map(|controller| Control {
+            controller,
+            inbox,
+            timing: Timing::REFERENCE,
+        });
+        Ok(Self { broker, presence, control, dependencies: Arc::new(All(running)), memory: shared_memory })
+    }
+}
+
+fn start_redis(
+    settings: &RedisSettings,
+    control: Option<Arc<dyn ControlSink>>,
+    world: &Surroundings<'_>,
+) -> anyhow::Result<RedisEngine> {
+    let context =
+        Context { clock: world.clock.clone(), random: Arc::clone(world.random), tasks: world.tasks.clone() };
+    Ok(RedisEngine::start(EngineParts {
+        uid: world.uid.to_owned(),
+        shards: redis::shards(settings, &context)?,
+        options: redis::options(settings),
+        sink: Arc::clone(world.routes) as _,
+        control,
+        clock: world.clock.clone(),
+        random: Arc::clone(world.random),
+        tasks: world.tasks.clone(),
+    }))
+}
+
+/// What all engines report, each entry named after its section unless that is the engine's own.
+struct All(Vec<Running>);
+
+impl Dependencies for All {
+    fn dependencies(&self) -> Vec<Dependency> {
+        let all = self.0.iter().flat_map(|Running { key, engine }| {
+            let section = key.strip_suffix("redis").filter(|section| *section != "engine.").unwrap_or("");
+            let named =
+                move |entry: Dependency| Dependency { name: format!("{section}{}", entry.name), ..entry };
+            engine.dependencies().into_iter().map(named)
+        });
+        all.collect()
     }
 }

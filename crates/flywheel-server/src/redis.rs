@@ -1,8 +1,14 @@
 //! From the configuration of Redis to what its adapter takes.
 
-use anyhow::Context;
-use flywheel_config::{HostPort, RedisAddress, RedisSentinels, RedisShard, RedisTls};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use flywheel_config::{
+    HostPort, RedisAddress, RedisSentinels, RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology,
+};
+use flywheel_redis::engine::{RedisOptions, Router};
 use flywheel_redis::link::{Endpoint, LinkSettings, Tls, TlsSettings};
+use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
 
 use crate::pem;
 
@@ -71,4 +77,69 @@ fn tls(section: &str, settings: Option<&RedisTls>) -> anyhow::Result<Option<Tls>
         insecure_skip_verify: settings.insecure_skip_verify,
     };
     Ok(Some(Tls::new(&settings).with_context(|| section.to_owned())?))
+}
+
+/// The places that share the channels of a section, in its order; each begins to look for its servers.
+///
+/// # Errors
+/// As [`link`].
+pub(crate) fn shards(
+    settings: &RedisSettings,
+    context: &Context,
+) -> anyhow::Result<Vec<(Arc<dyn Router>, LinkSettings)>> {
+    let several = settings.shards.iter().enumerate();
+    several
+        .map(|(number, shard)| {
+            let link = link(&settings.key, shard)?;
+            let found = Shard::start(
+                ShardSettings {
+                    keys: settings.key.clone(),
+                    name: format!("redis[{number}]"),
+                    partitions: settings.sharded_pub_sub_partitions,
+                    refresh_interval: settings.topology_refresh_interval,
+                    is_strict: settings.topology == RedisTopology::Strict,
+                    ..ShardSettings::new(seeds(settings, shard)?, link.clone())
+                },
+                context,
+            );
+            Ok((found as Arc<dyn Router>, link))
+        })
+        .collect()
+}
+
+fn seeds(settings: &RedisSettings, shard: &RedisShard) -> anyhow::Result<Seeds> {
+    Ok(match &shard.servers {
+        RedisServers::Plain(address) => Seeds::Server(endpoint(address)),
+        RedisServers::Cluster(nodes) => Seeds::Cluster(nodes.iter().map(tcp).collect()),
+        RedisServers::Sentinel(sentinels) => Seeds::Sentinel {
+            sentinels: sentinels.addresses.iter().map(tcp).collect(),
+            name: sentinels.master_name.clone(),
+            settings: Box::new(sentinel_link(&settings.key, shard, sentinels)?),
+        },
+    })
+}
+
+/// How the engine uses them.
+pub(crate) fn options(settings: &RedisSettings) -> RedisOptions {
+    let usual = RedisOptions::default();
+    RedisOptions {
+        prefix: settings.prefix.clone(),
+        // One deadline for all shards; a URL can set it for its own, and the longest is meant to be enough.
+        command_timeout: settings
+            .shards
+            .iter()
+            .map(|shard| shard.io_timeout)
+            .max()
+            .unwrap_or(usual.command_timeout),
+        history_lists: settings.history_use_lists,
+        presence_ttl: if settings.presence.ttl.is_zero() {
+            usual.presence_ttl
+        } else {
+            settings.presence.ttl
+        },
+        presence_users: settings.presence.user_mapping,
+        presence_field_ttl: settings.presence.hash_field_ttl,
+        probe_interval: settings.probe_interval,
+        ..usual
+    }
 }

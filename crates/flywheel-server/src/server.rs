@@ -88,9 +88,10 @@ impl Server {
         let posts: Vec<_> =
             polls.iter().map(|(_, bell)| ShardPost::new(Arc::clone(bell), clock.now().at)).collect();
         let routes = Routes::new(posts.clone());
-        let engines =
-            Engines::start(&config, &Surroundings { routes: &routes, clock: &clock, random: &random });
         let uid = flywheel_model::ClientId::from_random(random.next_u128()).to_string();
+        let world =
+            Surroundings { uid: &uid, routes: &routes, clock: &clock, random: &random, tasks: &tasks };
+        let engines = Engines::start(&config, &world)?;
         let parts = NodeParts {
             uid,
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),
@@ -136,6 +137,7 @@ impl Server {
         )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
         spawn_housekeeping(&tasks, &node, engines.memory);
+        let watchdog = Watchdog::start(&node).context("cannot start the watchdog's thread")?;
         node.join_cluster();
         node.measure_windows(config.node.info_metrics_aggregate_interval);
 
@@ -170,7 +172,6 @@ impl Server {
             };
             shards.push(thread.spawn(body).context("cannot start a shard's thread")?);
         }
-        let watchdog = Watchdog::start(&node).context("cannot start the watchdog's thread")?;
         tracing::info!(%address, shards = shard_count, version, "listening");
         if let Some(path) = &config.pid_file {
             std::fs::write(path, std::process::id().to_string())
@@ -278,11 +279,19 @@ impl Server {
         if (delay + self.config.shutdown.spread).is_zero() {
             return;
         }
+        // Listened for before anybody can see that the drain has begun.
+        let told_again = told_again();
         let takes = self.node.drain(DrainedBy::Shutdown);
-        let mut waited = Duration::ZERO;
-        while waited < takes && (waited < delay || !self.node.is_empty_of_clients()) {
-            tokio::time::sleep(DRAIN_STEP).await;
-            waited += DRAIN_STEP;
+        let gone = async {
+            let mut waited = Duration::ZERO;
+            while waited < takes && (waited < delay || !self.node.is_empty_of_clients()) {
+                tokio::time::sleep(DRAIN_STEP).await;
+                waited += DRAIN_STEP;
+            }
+        };
+        tokio::select! {
+            () = gone => {}
+            () = told_again => tracing::info!("told again to stop: the drain is cut short"),
         }
     }
 
@@ -315,6 +324,20 @@ impl Server {
         } else {
             tracing::error!("the shutdown timeout ran out");
             Exit::Forced
+        }
+    }
+}
+
+/// Waits for another signal to stop; one that comes before the wait begins counts.
+fn told_again() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
     }
 }

@@ -68,15 +68,22 @@ impl Sdk {
 }
 
 /// The folder of the scripts for one SDK, `js` or `python`.
-fn sdk_folder(language: &str) -> PathBuf {
+pub fn sdk_folder(language: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(language)
 }
 
 /// Runs a script whose last line of output is `{"checks":[["name",true],..]}` or `{"failure":"why"}`.
 ///
-/// What it writes becomes output of the test. `needs` must exist, else the panic names the command that installs it: a missing tool fails the test, it skips nothing.
+/// What it writes becomes output of the test. `needs` must exist, else the panic names the command that installs it:
+/// a missing tool fails the test, it skips nothing.
 #[expect(clippy::print_stdout, reason = "figures of a run belong to the output of its test")]
-fn run_checks(program: &Path, arguments: &[&str], folder: &Path, needs: &Path, within: Duration) -> Checks {
+pub fn run_checks(
+    program: &Path,
+    arguments: &[&str],
+    folder: &Path,
+    needs: &Path,
+    within: Duration,
+) -> Checks {
     assert!(needs.exists(), "{} is missing: run `{SETUP}`", needs.display());
     let done = run(program, arguments, folder, within);
     let last = done.stdout.lines().last().unwrap_or_default();

@@ -48,7 +48,7 @@ pub use backing::{Asked, Backing, redirect, with_status};
 pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
 pub use cutter::{Cut, Cutter};
-pub use external::{Checks, Sdk, installed, workspace_folder};
+pub use external::{Checks, Sdk, installed, run_checks, sdk_folder, workspace_folder};
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};

@@ -150,3 +150,41 @@ fn termination_fails_readiness_waits_and_sends_clients_away_over_the_spread() {
     assert_eq!(server.wait_exit(PATIENCE), Some(0), "{}", server.log());
     assert_eq!(server.log().matches("the node is not ready").count(), 1, "{}", server.log());
 }
+
+#[test]
+fn a_second_signal_cuts_the_drain_short() {
+    let mut server = server(&[("shutdown.delay", json!("1h")), ("shutdown.timeout", json!("2h"))]);
+    let mut client = JsonClient::connect(server.address(), None);
+    server.signal(Signal::TERM);
+    assert!(wait_until(PATIENCE, || readiness(&server).0 == 503), "{}", server.log());
+    server.signal(Signal::TERM);
+    assert_eq!(client.closed(), (3001, "shutdown".to_owned()));
+    assert_eq!(server.wait_exit(PATIENCE), Some(0), "{}", server.log());
+}
+
+#[test]
+fn a_process_that_was_stopped_for_a_while_is_not_stuck() {
+    let server = server(&[("health.stuck_after", json!("3s"))]);
+    server.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(4));
+    server.signal(Signal::CONT);
+    for _ in 0..20 {
+        assert_eq!(get(&server, "/health/live").status, 200, "{}", get(&server, "/health/live").text());
+    }
+    assert!(!server.log().contains("stuck"), "{}", server.log());
+}
+
+#[test]
+fn drain_settings_are_reloaded() {
+    let server = server(&[]);
+    let mut config = server.config().clone();
+    set(&mut config, "shutdown.spread", json!("20s"));
+    std::fs::write(server.config_file(), config.to_string()).unwrap();
+    server.signal(Signal::HUP);
+    assert!(wait_until(PATIENCE, || server.log().contains("configuration reloaded")), "{}", server.log());
+    assert!(server.log().contains("shutdown.spread"), "{}", server.log());
+    let mut clients = Crowd::join(&server);
+    server.api("drain", "{}");
+    clients.wait_for(|gone| gone > 0);
+    assert!(clients.gone() < CLIENTS, "all at once is no spread");
+}

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flywheel_testkit::{Backing, Replay, Server, Transcript, fixture, set, with_status};
-use serde_json::json;
+use flywheel_testkit::{Backing, RedisServer, Replay, Server, Transcript, fixture, set, with_status};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// Transcripts that need what the server does not have yet, and what that is. Each must still fail.
 const PENDING: &[(&str, &str)] = &[];
@@ -28,10 +28,29 @@ fn answer(question: &str) -> String {
 
 #[test]
 fn the_server_keeps_to_every_transcript() {
+    keeps_to_transcripts(|_| true, |_| {});
+}
+
+/// Transcripts whose order is that of an engine in the same process. On Redis, what was published comes back on another
+/// connection than the reply to its publisher, and of commands sent together those that need no engine are answered first.
+const IN_ONE_PROCESS: &[&str] = &["A.06", "A.07", "A.10", "A.12", "F.02"];
+
+#[test]
+fn so_it_does_on_redis_where_order_does_not_depend_on_the_engine() {
+    let redis = RedisServer::start();
+    let others = |name: &str| !IN_ONE_PROCESS.contains(&name.trim_end_matches(".replay"));
+    keeps_to_transcripts(others, |config| {
+        set(config, "engine.type", json!("redis"));
+        set(config, "engine.redis.address", json!(redis.address()));
+    });
+}
+
+fn keeps_to_transcripts(wanted: impl Fn(&str) -> bool, change: impl FnOnce(&mut Value)) {
     let backing = Backing::start(|asked| Some(with_status(200, &answer(&asked.body))));
     let mut config = fixture();
     set(&mut config, "rpc.without_namespace.proxy_enabled", json!(true));
     set(&mut config, "rpc.proxy.endpoint", json!(format!("http://{}/rpc", backing.address())));
+    change(&mut config);
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let api = |method: &str, body: &str| {
         let (status, answer) = server.api(method, body);
@@ -44,7 +63,7 @@ fn the_server_keeps_to_every_transcript() {
     let replay = Replay { address: server.address(), api: &api, patience: Duration::from_secs(5) };
     let transcripts = Transcript::all();
     let mut failures = Vec::new();
-    for transcript in &transcripts {
+    for transcript in transcripts.iter().filter(|transcript| wanted(&transcript.name)) {
         let pending = PENDING.iter().find(|(name, _)| *name == transcript.name);
         match (replay.run(transcript), pending) {
             (Err(mismatch), None) => failures.push(mismatch.to_string()),

@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Subscribe all clients to one channel instead of each to its own.
     #[arg(long)]
     shared: bool,
+    /// Let all clients negotiate compression.
+    #[arg(long)]
+    deflate: bool,
 }
 
 /// Runs the measurement with the server at `program`.
@@ -40,7 +43,7 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     let server = Flywheel::start(program, LIVENESS)?;
     let pid = server.peer.pid();
     let memory_before = meter::resident_bytes(pid)?;
-    let mut sink = sink(&server, options.connections, channels)?;
+    let mut sink = sink(&server, options.connections, channels, options.deflate)?;
     answer_pings(&mut sink, REST)?;
     let at_rest = per_client(pid, memory_before, options.connections)?;
 
@@ -58,6 +61,7 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     let cores = ping_us / 1e6 * FLEET / FLEET_INTERVAL;
 
     let kind = if options.shared { "one shared channel" } else { "a channel each" };
+    let kind = if options.deflate { format!("{kind}, compressed") } else { kind.to_owned() };
     let mut table = Table::new(
         format!("idle: {} clients, {kind}, ping every {:?}", options.connections, LIVENESS.ping_interval),
         &["figure", "measured", "target"],
@@ -69,19 +73,21 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     line("µs of CPU per ping and pong", format!("{ping_us:.2}"), String::new());
     line("cores for 200,000 clients at 25 s", format!("{cores:.3}"), format!("{CORES_TARGET}"));
     let figures = json!({
-        "connections": options.connections, "shared": options.shared, "pings": pings,
+        "connections": options.connections, "shared": options.shared, "deflate": options.deflate, "pings": pings,
         "bytes_at_rest": at_rest, "bytes_after_pings": after_pings, "ping_us": ping_us, "fleet_cores": cores,
     });
     Ok(Report { name: "idle", tables: vec![table], figures })
 }
 
-fn sink(server: &Flywheel, connections: usize, channels: Channels) -> Result<Peer> {
+fn sink(server: &Flywheel, connections: usize, channels: Channels, deflate: bool) -> Result<Peer> {
     let (address, count) = (server.address.to_string(), connections.to_string());
     let channels = match channels {
         Channels::Shared => "shared",
         Channels::Own => "own",
     };
-    let arguments = ["--address", &address, "--connections", &count, "--channels", channels, "--pings"];
+    let mut arguments =
+        vec!["--address", &address, "--connections", &count, "--channels", channels, "--pings"];
+    arguments.extend(deflate.then_some("--deflate"));
     let mut sink = Peer::start("sink", &arguments)?;
     sink.hear("ready")?;
     Ok(sink)

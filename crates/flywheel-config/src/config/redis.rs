@@ -22,14 +22,13 @@ pub struct RedisSettings {
     pub shards: Vec<RedisShard>,
     /// What to do when the servers are something else than what was configured. A key of Flywheel's own.
     pub topology: RedisTopology,
-    /// Connections for commands to each server, from 1 to 64. A key of Flywheel's own.
-    pub connections: usize,
     /// Pause between proofs that writing and PUB/SUB work; not zero. A key of Flywheel's own.
     pub probe_interval: Duration,
     /// Pause between looks at the topology while nothing happens; not zero. A key of Flywheel's own.
     pub topology_refresh_interval: Duration,
-    /// PUB/SUB channels are spread over so many slots of a cluster; `None` uses PUB/SUB that reaches all its nodes.
-    pub sharded_pub_sub_partitions: Option<u32>,
+    /// PUB/SUB channels are spread over so many slots of a cluster, at most 4096; 0 uses PUB/SUB that reaches all its
+    /// nodes.
+    pub sharded_pub_sub_partitions: u16,
     /// Keep histories in lists instead of in streams.
     pub history_use_lists: bool,
     /// How presence is kept; means nothing in the settings of `broker`.
@@ -86,8 +85,8 @@ pub struct RedisShard {
 /// Where a set of servers is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisServers {
-    /// At least one address of servers that are asked what they are.
-    Plain(Vec<RedisAddress>),
+    /// A server that is asked what it is.
+    Plain(RedisAddress),
     /// At least one node of a cluster.
     Cluster(Vec<HostPort>),
     /// Sentinels that know the primary.

@@ -61,7 +61,6 @@ pub(super) const REDIS_OWN: Fragment = &[
         "auto",
         "`auto` goes by what the servers say they are; `strict` refuses what was not configured. A key of Flywheel's own.",
     ),
-    int("connections", 1, "Connections for commands to each server, 1 to 64. A key of Flywheel's own."),
     time(
         "probe_interval",
         "1s",

@@ -8,7 +8,6 @@ use crate::schema::{ROOT, Shape, default_object, default_value, entry_at, key};
 use crate::tree;
 use crate::view::View;
 
-const CONNECTIONS_MAX: usize = 64;
 /// As many as the reference has tags for.
 const PARTITIONS_MAX: i64 = 4096;
 
@@ -43,10 +42,6 @@ fn settings(check: &mut Check<'_>, tree: &View<'_>, view: &View<'_>) {
         if view.nanoseconds(name) <= 0 {
             check.refuse(view, name, "nothing waits for ever; write a time above 0, as in \"1s\"");
         }
-    }
-    if !(1..=CONNECTIONS_MAX).contains(&view.size("connections")) {
-        let reason = format!("{} is out of range; write 1 to {CONNECTIONS_MAX}", view.int("connections"));
-        check.refuse(view, "connections", reason);
     }
     for name in ["client_name", "sentinel_client_name"] {
         if view.text(name).bytes().any(|byte| !(b'!'..=b'~').contains(&byte)) {
@@ -161,9 +156,21 @@ fn layout(check: &mut Check<'_>, view: &View<'_>, shards: &[RedisShard]) {
         check.refuse(view, "sharded_pub_sub_partitions", reason);
     }
     let prefix = view.text("prefix");
-    if prefix.contains(['{', '}']) && shards.iter().any(|shard| shard.servers.is_cluster()) {
-        let reason = "braces decide where a cluster keeps a key; write a prefix without them";
-        check.refuse(view, "prefix", reason);
+    let tag = prefix.split_once('{').map(|(_, rest)| rest.split_once('}').map_or("", |(tag, _)| tag));
+    if shards.iter().any(|shard| shard.servers.is_cluster()) {
+        match tag {
+            Some("") => {
+                let reason = "a cluster reads a brace as the beginning of a tag, and this one has no end or nothing in it; \
+                              write a prefix without braces";
+                check.refuse(view, "prefix", reason);
+            }
+            Some(_) => {
+                let text = "all keys have the same tag, so a cluster keeps all of them in one slot; write a prefix without \
+                            braces to spread them";
+                check.remark(view, "prefix", text);
+            }
+            None => {}
+        }
     }
 }
 

@@ -99,11 +99,7 @@ fn values_of_a_helm_chart_of_an_old_major_are_understood() {
          config.yaml: redis_cluster_pool_size has no effect: connections are shared, there is no pool to size\n\
          config.yaml: redis_cluster_read_timeout is an old name, write engine.redis.io_timeout\n\
          config.yaml: redis_cluster_write_timeout has no effect: reading and writing are bounded together by \
-         engine.redis.io_timeout\n\
-         config.yaml: engine.type is not supported yet and has no effect (value \"redis\"; \"memory\" is used \
-         instead)\n\
-         config.yaml: engine.redis is not supported yet and has no effect (set: engine.redis.cluster_address, \
-         engine.redis.io_timeout)"
+         engine.redis.io_timeout"
     );
 }
 

@@ -50,14 +50,13 @@ fn without_a_word_redis_is_on_this_machine() {
     assert_eq!(settings.key, "engine.redis");
     assert_eq!(settings.prefix, "centrifugo");
     assert_eq!(settings.topology, RedisTopology::Auto);
-    assert_eq!(settings.connections, 1);
     assert_eq!(settings.probe_interval, Duration::from_secs(1));
     assert_eq!(settings.topology_refresh_interval, Duration::from_secs(5));
-    assert_eq!(settings.sharded_pub_sub_partitions, None);
+    assert_eq!(settings.sharded_pub_sub_partitions, 0);
     assert_eq!(settings.presence.ttl, Duration::from_mins(1));
     let shard = &settings.shards[0];
     assert_eq!(shard.key, "engine.redis.address");
-    assert_eq!(shard.servers, RedisServers::Plain(vec![tcp("127.0.0.1", 6379)]));
+    assert_eq!(shard.servers, RedisServers::Plain(tcp("127.0.0.1", 6379)));
     assert_eq!((shard.connect_timeout, shard.io_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
     assert_eq!((shard.db, &shard.tls, shard.force_resp2), (0, &None, false));
 }
@@ -65,8 +64,8 @@ fn without_a_word_redis_is_on_this_machine() {
 #[test]
 fn a_list_and_commas_are_shards() {
     let list = settings("address: ['redis://a:1', 'b:2']");
-    assert_eq!(list.shards[0].servers, RedisServers::Plain(vec![tcp("a", 1)]));
-    assert_eq!(list.shards[1].servers, RedisServers::Plain(vec![tcp("b", 2)]));
+    assert_eq!(list.shards[0].servers, RedisServers::Plain(tcp("a", 1)));
+    assert_eq!(list.shards[1].servers, RedisServers::Plain(tcp("b", 2)));
     assert_eq!(list.shards[1].key, "engine.redis.address[1]");
     assert_eq!(settings("address: 'redis://a:1, b:2'").shards, list.shards);
     let told = said("address: 'a:1,b:2'");
@@ -82,6 +81,7 @@ fn clusters_and_sentinels_have_keys_or_urls() {
     let cluster = shard("cluster_address: ['a:1,b:2']");
     assert_eq!(cluster.servers, RedisServers::Cluster(vec![node("a", 1), node("b", 2)]));
     assert_eq!(shard("address: 'redis+cluster://a:1,b:2'").servers, cluster.servers);
+    assert_eq!(shard("address: 'redis://a:1?addr=b:2'").servers, cluster.servers);
     let sentinel = shard(
         "sentinel_address: 'a:1,b:2', sentinel_master_name: m, sentinel_user: su, sentinel_password: sp, password: p",
     );
@@ -200,7 +200,6 @@ fn what_contradicts_itself_is_refused_or_pointed_out_with_what_to_write() {
             "engine.redis.sentinel_master_name: it has no effect without sentinel_address",
         ),
         ("io_timeout: -1s", "engine.redis.io_timeout: nothing waits for ever"),
-        ("connections: 65", "engine.redis.connections: 65 is out of range; write 1 to 64"),
         ("client_name: my node", "engine.redis.client_name: Redis takes names without spaces"),
         (
             "tls: {enabled: true, cert_pem: c}",
@@ -216,9 +215,10 @@ fn what_contradicts_itself_is_refused_or_pointed_out_with_what_to_write() {
             "engine.redis.presence_ttl: entries expire before they are refreshed every 27s",
         ),
         ("topology: fixed", "engine.redis.topology: \"fixed\" is unknown; write one of auto, strict"),
+        ("cluster_address: 'a:1', prefix: '{a}b'", "engine.redis.prefix: all keys have the same tag"),
         (
             "cluster_address: 'a:1', prefix: 'a{b'",
-            "engine.redis.prefix: braces decide where a cluster keeps a key",
+            "engine.redis.prefix: a cluster reads a brace as the beginning of a tag",
         ),
         (
             "cluster_address: 'a:1', sentinel_address: 'b:1'",

@@ -97,6 +97,12 @@ impl Cluster {
         self.control.as_ref().map(|_| self.view.lock().soundness(now))
     }
 
+    pub(crate) fn distrust(&self, reason: &str) {
+        if let Some(control) = &self.control {
+            control.controller.distrust(reason);
+        }
+    }
+
     pub(crate) fn peers(&self) -> Vec<Info> {
         self.view.lock().peers().map(|(_, info)| info.clone()).collect()
     }

@@ -7,7 +7,7 @@ use flywheel_model::Timestamp;
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::Pulse;
 
-use super::findings::words;
+use super::findings::{CLUSTER, words};
 use super::{HealthReport, HealthSettings, Judge};
 use crate::Node;
 
@@ -55,14 +55,17 @@ impl Node {
         let now = self.clock().now().at;
         let fit_at = self.cluster.fit_elsewhere_at(now);
         let mut judge = self.health.judge.lock();
-        let lag = now.since(judge.looked_at);
-        let lag = if lag > LOOKS_WITHIN { lag } else { Duration::ZERO };
+        if now.since(judge.looked_at) > LOOKS_WITHIN {
+            judge.awake_since = now;
+        }
         judge.looked_at = now;
-        let mut findings = self.findings(now, lag);
+        let awake = now.since(judge.awake_since);
+        let mut findings = self.findings(now, awake);
         findings.extend(judge.drain.as_ref().map(super::Drain::finding));
         let changes = judge.readiness.evaluate(now, findings, Elsewhere { fit_at });
-        let stuck = self.stuck(now, lag, judge.settings.stuck_after);
+        let stuck = self.stuck(now, awake, judge.settings.stuck_after);
         log(&changes, &mut judge, &words(&stuck));
+        self.rebuild(&changes);
         self.act(&mut judge, now, fit_at.is_some());
         let readiness = judge.readiness.report().clone();
         drop(judge);
@@ -73,6 +76,17 @@ impl Node {
             metrics.set_dependency(&entry.name, entry.ok);
         }
         *self.health.report.write() = Arc::new(HealthReport { at: now, readiness, stuck: words(&stuck) });
+    }
+
+    /// The way to other nodes is not what it seems to be.
+    fn rebuild(&self, changes: &[Change]) {
+        for change in changes {
+            if let Change::Entry(Entry { name, ok: false, reason, .. }) = change
+                && name == CLUSTER
+            {
+                self.cluster.distrust(reason);
+            }
+        }
     }
 
     /// Sends clients away, or takes them again, when it is time.

@@ -5,13 +5,16 @@ use flywheel_model::Timestamp;
 
 use crate::Node;
 
+/// The entry about this node's place among others.
+pub(super) const CLUSTER: &str = "cluster";
 /// Every loop turns at least once a second.
 const TURNS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Node {
-    /// What there is to be said about readiness, but for a drain. `lag` is time in which nobody of this process ran.
-    pub(super) fn findings(&self, now: Timestamp, lag: Duration) -> Vec<Finding> {
-        let mut findings = vec![self.threads(now, lag)];
+    /// What there is to be said about readiness, but for a drain. `awake` is how long the process has run without a
+    /// break.
+    pub(super) fn findings(&self, now: Timestamp, awake: Duration) -> Vec<Finding> {
+        let mut findings = vec![self.threads(now, awake)];
         findings.extend(self.cluster.soundness(now).map(|soundness| cluster(&soundness, now)));
         findings.extend(self.parts.dependencies.dependencies().into_iter().map(|dependency| Finding {
             name: dependency.name,
@@ -23,8 +26,8 @@ impl Node {
         findings
     }
 
-    fn threads(&self, now: Timestamp, lag: Duration) -> Finding {
-        let stuck = self.stuck(now, lag, TURNS_WITHIN);
+    fn threads(&self, now: Timestamp, awake: Duration) -> Finding {
+        let stuck = self.stuck(now, awake, TURNS_WITHIN);
         let since = stuck.iter().map(|(_, silent)| millis(*silent)).max().unwrap_or_default();
         Finding {
             name: "threads".to_owned(),
@@ -36,11 +39,11 @@ impl Node {
     }
 
     /// Threads that have not turned for longer than `limit`, and for how long.
-    pub(super) fn stuck(&self, now: Timestamp, lag: Duration, limit: Duration) -> Vec<(String, Duration)> {
+    pub(super) fn stuck(&self, now: Timestamp, awake: Duration, limit: Duration) -> Vec<(String, Duration)> {
         let shards = self.posts().iter().enumerate();
         let shards = shards.map(|(shard, post)| (format!("shard {shard}"), post.pulse.silent_for(now)));
         let runtime = ("the runtime".to_owned(), self.health.pulse.silent_for(now));
-        let silent = shards.chain([runtime]).map(|(name, silent)| (name, silent.saturating_sub(lag)));
+        let silent = shards.chain([runtime]).map(|(name, silent)| (name, silent.min(awake)));
         silent.filter(|(_, silent)| *silent > limit).collect()
     }
 }
@@ -63,7 +66,7 @@ fn cluster(soundness: &Soundness, now: Timestamp) -> Finding {
             (format!("{by} of {of} nodes that are heard do not hear this one"), since)
         }
     };
-    Finding { name: "cluster".to_owned(), ok: reason.is_empty(), reason, since, decided: false }
+    Finding { name: CLUSTER.to_owned(), ok: reason.is_empty(), reason, since, decided: false }
 }
 
 fn millis(duration: Duration) -> u64 {

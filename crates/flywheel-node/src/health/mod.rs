@@ -81,6 +81,8 @@ struct Judge {
     hand_over: HandOver,
     drain: Option<Drain>,
     looked_at: Timestamp,
+    /// Since when the process has run without a break; silence of before is nobody's fault.
+    awake_since: Timestamp,
     was_stuck: bool,
 }
 
@@ -94,6 +96,7 @@ impl Health {
             hand_over: HandOver::new(settings.hand_over_after),
             drain: None,
             looked_at: now,
+            awake_since: now,
             was_stuck: false,
         };
         Self {

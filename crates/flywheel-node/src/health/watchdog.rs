@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const BEAT_EVERY: Duration = Duration::from_millis(250);
 
 impl Watchdog {
-    /// Begins to look after `node`.
+    /// Looks at `node` and goes on doing so.
     ///
     /// # Errors
     /// The system has no threads left.
@@ -33,6 +33,7 @@ impl Watchdog {
                 ticks.tick().await;
             }
         });
+        node.check_health();
         let stop = Arc::new(AtomicBool::new(false));
         let (node, stopped) = (Arc::downgrade(node), Arc::clone(&stop));
         let look = move || {

@@ -18,6 +18,7 @@ fn a_mute_node_is_not_ready_and_the_others_are_without_it() {
         "cluster: messages to all nodes do not come back: they get lost, or nothing is received"
     );
     wait_for("the others drop it", || other.sees() == ["n1", "n2"] && third.sees() == ["n1", "n2"]);
+    assert_eq!(mute.distrusted.lock().len(), 1, "whoever carries its messages is told once");
     mute.faults.mute.store(false, Ordering::SeqCst);
     wait_for("all is well again", || {
         world.nodes.iter().all(|node| node.is_ready() && node.sees().len() == 3)

@@ -94,12 +94,17 @@ impl Bus {
 
 struct Plug {
     uid: String,
+    distrusted: Arc<Mutex<Vec<String>>>,
     bus: Arc<Bus>,
 }
 
 impl Controller for Plug {
     fn send(&self, to: Recipient<'_>, message: Vec<u8>) -> Answer<Result<(), EngineError>> {
         Answer::Now(self.bus.send(&self.uid, to, &message))
+    }
+
+    fn distrust(&self, reason: &str) {
+        self.distrusted.lock().push(reason.to_owned());
     }
 }
 
@@ -137,6 +142,8 @@ pub(crate) struct TestNode {
     pub(crate) channels: Arc<Mutex<Vec<(Channel, usize)>>>,
     /// Its shard does nothing any more.
     pub(crate) stuck: Arc<AtomicBool>,
+    /// Why its connection was distrusted, each time.
+    pub(crate) distrusted: Arc<Mutex<Vec<String>>>,
     _watchdog: Watchdog,
 }
 
@@ -190,6 +197,7 @@ impl World {
         let routes = Routes::new(vec![Arc::clone(&post)]);
         let limits = MemoryLimits::default();
         let engine = Arc::new(MemoryEngine::new(routes.clone(), clock.clone(), Random::seeded(1), limits));
+        let distrusted = Arc::default();
         let (faults, database, inbox) =
             (Arc::new(Faults::default()), Arc::new(Database::default()), ControlInbox::new());
         self.bus.0.lock().push(Attached {
@@ -197,7 +205,11 @@ impl World {
             inbox: Arc::clone(&inbox),
             faults: Arc::clone(&faults),
         });
-        let controller = Arc::new(Plug { uid: uid.to_owned(), bus: Arc::clone(&self.bus) });
+        let controller = Arc::new(Plug {
+            uid: uid.to_owned(),
+            distrusted: Arc::clone(&distrusted),
+            bus: Arc::clone(&self.bus),
+        });
         let parts = NodeParts {
             uid: uid.to_owned(),
             name: format!("name of {uid}"),
@@ -229,6 +241,7 @@ impl World {
             told: Arc::default(),
             channels: Arc::default(),
             stuck: Arc::default(),
+            distrusted,
             _watchdog: {
                 let _in_runtime = self.runtime.enter();
                 Watchdog::start(&node).unwrap()

@@ -4,15 +4,15 @@ pub const SLOTS: u16 = 16_384;
 /// CRC-16 as XMODEM has it, which is what clusters use.
 const TABLE: [u16; 256] = {
     let mut table = [0; 256];
-    let mut index = 0;
+    let mut index = 0u16;
     while index < 256 {
-        let mut crc = (index as u16) << 8;
+        let mut crc = index << 8;
         let mut bit = 0;
         while bit < 8 {
             crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
             bit += 1;
         }
-        table[index] = crc;
+        table[index as usize] = crc;
         index += 1;
     }
     table

@@ -129,6 +129,11 @@ impl Link {
         self.0.lane.closed_because().is_some()
     }
 
+    /// Why it has ended; `None` while it has not.
+    pub fn closed_reason(&self) -> Option<ClosedBecause> {
+        self.0.lane.closed_because()
+    }
+
     /// Waits until it has ended.
     pub async fn closed(&self) -> ClosedBecause {
         let mut closed = self.0.lane.closed();

@@ -40,6 +40,8 @@ struct State {
 #[derive(Debug)]
 struct Request {
     command: Command,
+    /// `ASKING` goes before it.
+    asking: bool,
     slot: Slot,
 }
 
@@ -109,10 +111,7 @@ impl Lane {
             if let Some(reason) = &state.closed {
                 return Err(reason.clone());
             }
-            if asking {
-                state.waiting.push_back(Request { command: Command::new("ASKING"), slot: Slot::Unheard });
-            }
-            state.waiting.push_back(Request { command, slot: Slot::Call { reply, check, cost } });
+            state.waiting.push_back(Request { command, asking, slot: Slot::Call { reply, check, cost } });
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -124,7 +123,7 @@ impl Lane {
     /// Asks for a sign of life. Only the connection's task does, so nobody needs to be woken.
     pub(super) fn push_heartbeat(&self, nonce: u64) {
         let command = Command::new("ECHO").arg(spelled(nonce));
-        self.state.lock().waiting.push_back(Request { command, slot: Slot::Heartbeat(nonce) });
+        self.state.lock().waiting.push_back(Request { command, asking: false, slot: Slot::Heartbeat(nonce) });
     }
 
     /// Appends waiting commands to `out` while it holds less than `enough` bytes. When all are taken, `waker` is called for
@@ -135,7 +134,7 @@ impl Lane {
             return Taken::Closed;
         }
         while out.len() < enough {
-            let Some(Request { command, slot }) = state.waiting.pop_front() else { break };
+            let Some(Request { command, asking, slot }) = state.waiting.pop_front() else { break };
             // Whoever gave up before the command was taken spares the server the work.
             if let Slot::Call { reply, cost, .. } = &slot
                 && reply.is_closed()
@@ -144,6 +143,10 @@ impl Lane {
                 continue;
             }
             let (before, start) = (out.len(), state.taken);
+            if asking {
+                Command::new("ASKING").write(out);
+                state.sent.push_back(Sent { slot: Slot::Unheard, start });
+            }
             command.write(out);
             state.taken += (out.len() - before) as u64;
             state.sent.push_back(Sent { slot, start });

@@ -134,7 +134,7 @@ impl Subscriber {
             clock.clone(),
             Arc::clone(random),
         );
-        tasks.spawn(task.run());
+        tasks.spawn_background(task.run());
         Self { ops, state, clock: clock.clone() }
     }
 

@@ -18,11 +18,14 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often a primary is asked whether it still is one.
 const ROLE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Whether a server with these facts may be used; the error says in words why not.
+pub type Judge = dyn Fn(&Facts) -> Result<(), String> + Send + Sync;
+
 /// Which servers are used, and how to speak to an operator about them.
 #[derive(Clone)]
 pub struct Admission {
-    /// Whether a server that was dialled may be used; the error says in words why not.
-    pub judge: Arc<dyn Fn(&Facts) -> Result<(), String> + Send + Sync>,
+    /// Whether a server that was dialled may be used.
+    pub judge: Arc<Judge>,
     /// Block of the configuration, such as `engine.redis`.
     pub keys: String,
     /// Name of the key in it that the address stands under.

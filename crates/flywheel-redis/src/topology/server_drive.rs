@@ -32,16 +32,20 @@ pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
                 }
             }
             Mode::Cluster => {
-                if !shard.set_mode(Mode::Cluster) {
-                    shard.set_refusal(Some(format!("{endpoint} has become a cluster; restart to use it")));
-                    continue;
-                }
                 let keys = &shard.settings().keys;
                 let detail = Detail::default();
                 if let Verdict::Adapt(_, reason) =
                     judge(Asked::Server, &facts, &detail, &endpoint.to_string(), keys)
                 {
+                    if shard.settings().is_strict {
+                        shard.set_refusal(Some(reason));
+                        continue;
+                    }
                     tracing::warn!(name = %shard.settings().name, %reason, "Redis is not what it is configured as");
+                }
+                if !shard.set_mode(Mode::Cluster) {
+                    shard.set_refusal(Some(format!("{endpoint} has become a cluster; restart to use it")));
+                    continue;
                 }
                 shard.set_routes(Routes::default());
                 drop(shard);

@@ -31,12 +31,12 @@ pub struct ShardSettings {
     pub keys: String,
     /// Its name in reports, such as `redis[0]`.
     pub name: String,
-    /// Prefix of every key.
-    pub prefix: String,
-    /// How often to prove that it can be written to.
-    pub probe_interval: Duration,
+    /// Partitions of what is published in a cluster, each in a slot of its own; 0 publishes to all nodes.
+    pub partitions: u16,
     /// How often to ask a cluster who owns what when nothing gives reason to.
     pub refresh_interval: Duration,
+    /// Refuse what is not what the seeds say, where else it would be adapted to.
+    pub is_strict: bool,
 }
 
 impl ShardSettings {
@@ -47,9 +47,9 @@ impl ShardSettings {
             link,
             keys: "engine.redis".to_owned(),
             name: "redis[0]".to_owned(),
-            prefix: "centrifugo".to_owned(),
-            probe_interval: Duration::from_secs(1),
+            partitions: 0,
             refresh_interval: Duration::from_secs(5),
+            is_strict: false,
         }
     }
 }

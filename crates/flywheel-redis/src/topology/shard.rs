@@ -2,28 +2,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use flywheel_model::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::cluster::Members;
-use super::{Context, Doubt, Retry, Routes, Seeds, Server, ShardSettings, retry};
-use crate::link::{CallError, ClosedBecause, Link, Mode, Redirect};
-use crate::resp::{Command, Value};
+use flywheel_model::Timestamp;
 
-/// How a call is to be carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// Slot of all its keys; does not matter where there is no cluster.
-    pub slot: u16,
-    /// When the caller gives up.
-    pub deadline: Timestamp,
-    /// Whether it changes anything.
-    pub writes: bool,
-    /// Whether it does no harm to carry it out twice.
-    pub is_repeatable: bool,
-}
+use super::cluster::Members;
+use super::ears::Ears;
+use super::{Context, Doubt, Retry, Routes, Seeds, Server, ShardSettings, retry};
+use crate::engine::Call;
+use crate::keys::Layout;
+use crate::link::{CallError, ClosedBecause, Endpoint, Link, Mode, Redirect};
+use crate::resp::{Command, Value};
 
 /// One shard: finds the servers that its calls are for, whatever becomes of them.
 ///
@@ -34,7 +25,8 @@ pub struct Shard {
     context: Context,
     routes: RwLock<Arc<Routes>>,
     changes: watch::Sender<u64>,
-    found: watch::Sender<Option<Mode>>,
+    layout: watch::Sender<Option<Layout>>,
+    ears: Ears,
     /// Why it can never serve as it is configured.
     refusal: RwLock<Option<String>>,
     is_fenced: AtomicBool,
@@ -58,7 +50,8 @@ impl Shard {
             context: context.clone(),
             routes: RwLock::default(),
             changes: watch::Sender::new(0),
-            found: watch::Sender::new(None),
+            layout: watch::Sender::new(None),
+            ears: Ears::default(),
             refusal: RwLock::default(),
             is_fenced: AtomicBool::new(false),
             fence: watch::Sender::new(false),
@@ -69,7 +62,7 @@ impl Shard {
         let weak = Arc::downgrade(&shard);
         match settings.seeds {
             Seeds::Server(endpoint) => {
-                context.tasks.spawn_background(super::server_drive::run(weak, endpoint))
+                context.tasks.spawn_background(super::server_drive::run(weak, endpoint));
             }
             Seeds::Cluster(seeds) => {
                 context.tasks.spawn_background(super::cluster::run(weak, seeds));
@@ -91,21 +84,19 @@ impl Shard {
         &self.context
     }
 
-    /// Whether it is a cluster, which decides how keys are named; `None` while no server has said what it is. Never changes
-    /// again.
-    pub fn mode(&self) -> Option<Mode> {
-        *self.found.borrow()
+    /// How keys are named, which is decided by what the servers are; `None` while none has said it. Never changes again.
+    pub(super) fn layouts(&self) -> watch::Receiver<Option<Layout>> {
+        self.layout.subscribe()
     }
 
-    /// Waits until [`mode`](Self::mode) is known.
-    ///
-    /// # Errors
-    /// Why it is not by `deadline`.
-    pub async fn wait_mode(&self, deadline: Timestamp) -> Result<Mode, CallError> {
-        let mut found = self.found.subscribe();
-        let known = timeout(self.context.left(deadline), found.wait_for(Option::is_some)).await;
-        let mode = known.ok().and_then(|mode| mode.ok().and_then(|mode| *mode));
-        mode.ok_or_else(|| self.no_server())
+    /// Where to hear what is published: in one slot, or everywhere.
+    pub fn ear_of(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>> {
+        self.ears.ask(slot, &self.routes(), self.context.random.next_u64())
+    }
+
+    /// Looks anew where to hear.
+    pub(super) fn place_ears(&self) {
+        self.ears.handle_routes(&self.routes(), self.context.random.next_u64());
     }
 
     /// Which server is asked about what, now.
@@ -124,7 +115,11 @@ impl Shard {
     ///
     /// # Errors
     /// What the last attempt failed with. [`CallError::NotSent`] says why there was no server.
-    pub async fn call(&self, route: Route, make: impl Fn() -> Command + Send) -> Result<Value, CallError> {
+    pub(super) async fn carry(
+        &self,
+        route: Call,
+        make: &(dyn Fn() -> Command + Send + Sync),
+    ) -> Result<Value, CallError> {
         let mut redirect: Option<Redirect> = None;
         let mut last = None;
         loop {
@@ -178,7 +173,7 @@ impl Shard {
     async fn link_for(
         &self,
         redirect: Option<Redirect>,
-        route: Route,
+        route: Call,
     ) -> Result<(Arc<Server>, Link), CallError> {
         let mut changes = self.changes.subscribe();
         let mut states = None;
@@ -216,9 +211,9 @@ impl Shard {
     /// Takes in that a node named another one; answers whom to ask.
     fn redirected(&self, mut to: Redirect, from: &Server) -> Redirect {
         if to.to.host() == Some("")
-            && let (Some(host), crate::link::Endpoint::Tcp { port, .. }) = (from.endpoint().host(), &to.to)
+            && let (Some(host), Endpoint::Tcp { port, .. }) = (from.endpoint().host(), &to.to)
         {
-            to.to = crate::link::Endpoint::tcp(host, *port);
+            to.to = Endpoint::tcp(host, *port);
         }
         if !to.ask {
             super::cluster::moved(self, &to);
@@ -263,16 +258,22 @@ impl Shard {
     pub(super) fn set_routes(&self, routes: Routes) {
         *self.routes.write() = Arc::new(routes);
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.place_ears();
     }
 
     /// Remembers what kind of servers they are. Answers whether that is what they were from the beginning.
     pub(super) fn set_mode(&self, mode: Mode) -> bool {
-        self.found.send_if_modified(|found| {
-            let is_news = found.is_none();
-            found.get_or_insert(mode);
+        let layout = match (mode, self.settings.partitions) {
+            (Mode::Cluster, 0) => Layout::Cluster,
+            (Mode::Cluster, partitions) => Layout::Partitioned(partitions),
+            _ => Layout::Plain,
+        };
+        self.layout.send_if_modified(|known| {
+            let is_news = known.is_none();
+            known.get_or_insert(layout);
             is_news
         });
-        self.mode() == Some(mode)
+        *self.layout.borrow() == Some(layout)
     }
 
     pub(super) fn set_refusal(&self, reason: Option<String>) {
@@ -287,7 +288,7 @@ impl Shard {
     }
 
     /// Why there is nobody to ask, in an operator's words.
-    pub fn reason(&self) -> String {
+    pub(super) fn why_not(&self) -> String {
         if let Some(refusal) = &*self.refusal.read() {
             return refusal.clone();
         }
@@ -311,7 +312,7 @@ impl Shard {
     }
 
     fn no_server(&self) -> CallError {
-        not_sent(self.reason())
+        not_sent(self.why_not())
     }
 }
 

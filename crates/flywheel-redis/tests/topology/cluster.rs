@@ -4,7 +4,7 @@ use flywheel_redis::link::LinkSettings;
 use flywheel_redis::topology::{Seeds, ShardSettings};
 use flywheel_testkit::{RedisCluster, wait_until};
 
-use crate::rig::{Call, PATIENCE, Rig, assert_in_time, errors, local};
+use crate::rig::{Made, PATIENCE, Rig, assert_in_time, errors, local};
 
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
@@ -25,7 +25,7 @@ fn keys(cluster: &RedisCluster) -> Vec<String> {
     (0..3).map(owned_by).collect()
 }
 
-fn of<'c>(calls: &'c [Call], key: &str) -> Vec<&'c Call> {
+fn of<'c>(calls: &'c [Made], key: &str) -> Vec<&'c Made> {
     calls.iter().filter(|call| call.key == key).collect()
 }
 
@@ -40,9 +40,9 @@ fn c1_c2_a_lost_node_costs_its_own_slots_only_until_its_replica_takes_over() {
         load.wait_more(30);
         let slot = cluster.slot(&keys[victim]);
         if fault == "killed" {
-            cluster.node_mut(victim).kill()
+            cluster.node_mut(victim).kill();
         } else {
-            cluster.nodes()[victim].freeze()
+            cluster.nodes()[victim].freeze();
         }
         let new = cluster.wait_moved(2, slot, victim);
         let promoted = Instant::now();

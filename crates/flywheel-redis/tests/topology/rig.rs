@@ -3,10 +3,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flywheel_redis::engine::{Call, Router};
 use flywheel_redis::keys::key_slot;
 use flywheel_redis::link::{CallError, Endpoint, LinkSettings};
 use flywheel_redis::resp::{Command, Value};
-use flywheel_redis::topology::{Context, Route, Seeds, Shard, ShardSettings};
+use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_testkit::wait_until;
 use parking_lot::Mutex;
@@ -46,13 +47,17 @@ impl Rig {
         Self { deadline, ..self }
     }
 
-    pub(crate) fn route(&self, key: &[u8]) -> Route {
+    pub(crate) fn route(&self, key: &[u8]) -> Call {
         let deadline = self.context.now() + self.deadline;
-        Route { slot: key_slot(key), deadline, writes: true, is_repeatable: false }
+        Call { slot: key_slot(key), deadline, writes: true, is_repeatable: false }
     }
 
-    pub(crate) fn call(&self, key: &[u8], make: impl Fn() -> Command + Send) -> Result<Value, CallError> {
-        self.runtime.block_on(self.shard.call(self.route(key), make))
+    pub(crate) fn call(
+        &self,
+        key: &[u8],
+        make: impl Fn() -> Command + Send + Sync,
+    ) -> Result<Value, CallError> {
+        self.runtime.block_on(self.shard.call(self.route(key), &make))
     }
 
     pub(crate) fn set(&self, key: &str, value: &str) -> Result<(), CallError> {
@@ -94,15 +99,15 @@ impl Rig {
                 while !state.stopped.load(Ordering::SeqCst) {
                     number += 1;
                     let begun = Instant::now();
-                    let route = Route {
+                    let route = Call {
                         slot: key_slot(key.as_bytes()),
                         deadline: context.now() + deadline,
                         writes: true,
                         is_repeatable: false,
                     };
                     let member = number.to_string();
-                    let result = shard.call(route, || Command::new("RPUSH").arg(&key).arg(&member)).await;
-                    state.calls.lock().push(Call {
+                    let result = shard.call(route, &|| Command::new("RPUSH").arg(&key).arg(&member)).await;
+                    state.calls.lock().push(Made {
                         key: key.clone(),
                         number,
                         begun,
@@ -118,7 +123,7 @@ impl Rig {
     }
 }
 
-pub(crate) struct Call {
+pub(crate) struct Made {
     pub(crate) key: String,
     pub(crate) number: u64,
     pub(crate) begun: Instant,
@@ -131,7 +136,7 @@ pub(crate) struct Load(Arc<LoadState>);
 struct LoadState {
     stopped: AtomicBool,
     acknowledged: AtomicUsize,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<Made>>,
 }
 
 impl Load {
@@ -160,7 +165,7 @@ impl Load {
     }
 
     /// Stops it and answers every call that was made.
-    pub(crate) fn stop(self) -> Vec<Call> {
+    pub(crate) fn stop(self) -> Vec<Made> {
         self.0.stopped.store(true, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(20));
         std::mem::take(&mut *self.0.calls.lock())
@@ -168,7 +173,7 @@ impl Load {
 }
 
 /// Errors among the calls, in words.
-pub(crate) fn errors(calls: &[Call]) -> Vec<String> {
+pub(crate) fn errors(calls: &[Made]) -> Vec<String> {
     let texts = calls.iter().filter_map(|call| {
         let error = call.result.as_ref().err()?;
         Some(format!("{} #{} after {:?}: {error}", call.key, call.number, call.ended - call.begun))
@@ -177,7 +182,7 @@ pub(crate) fn errors(calls: &[Call]) -> Vec<String> {
 }
 
 /// Panics when a call lasted longer than its deadline allows, by far.
-pub(crate) fn assert_in_time(calls: &[Call], deadline: Duration) {
+pub(crate) fn assert_in_time(calls: &[Made], deadline: Duration) {
     let longest = calls.iter().map(|call| call.ended - call.begun).max().unwrap_or_default();
     println!("longest call: {longest:?}");
     assert!(longest < deadline + Duration::from_secs(1), "a call outlived its deadline: {longest:?}");

@@ -4,7 +4,7 @@ use flywheel_redis::link::LinkSettings;
 use flywheel_redis::topology::{Seeds, ShardSettings};
 use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
 
-use crate::rig::{Call, PATIENCE, Rig, assert_in_time, errors, local};
+use crate::rig::{Made, PATIENCE, Rig, assert_in_time, errors, local};
 
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
@@ -18,7 +18,7 @@ fn settings(set: &SentinelSet) -> ShardSettings {
 }
 
 /// Acknowledged writes that the primary does not have, of those begun after `since`.
-fn lost(set: &SentinelSet, primary: usize, calls: &[Call], since: Option<Instant>) -> Vec<u64> {
+fn lost(set: &SentinelSet, primary: usize, calls: &[Made], since: Option<Instant>) -> Vec<u64> {
     let kept = set.servers()[primary].run(&["LRANGE", "a", "0", "-1"]);
     let kept: std::collections::HashSet<String> =
         kept.items().iter().map(flywheel_testkit::RedisReply::text).collect();
@@ -37,9 +37,9 @@ fn s1_s2_a_killed_and_a_frozen_primary_are_left_and_the_frozen_one_gets_nothing_
         load.wait_more(20);
         let old = set.primary();
         if fault == "killed" {
-            set.server_mut(old).kill()
+            set.server_mut(old).kill();
         } else {
-            set.servers()[old].freeze()
+            set.servers()[old].freeze();
         }
         let new = set.wait_switched_from(old, &[0, 1, 2]);
         let answered = Instant::now();
@@ -104,8 +104,11 @@ fn s4_s5_what_happens_behind_our_back_is_noticed() {
         for other in (0..3).filter(|other| *other != new && (is_demoted || *other != old)) {
             set.servers()[other].run(&["REPLICAOF", "127.0.0.1", &ports[new]]);
         }
+        // One that still knows the old one would tell those that have forgotten it.
         for sentinel in 0..3 {
             set.ask(sentinel, &["SENTINEL", "REMOVE", MASTER_NAME]).unwrap();
+        }
+        for sentinel in 0..3 {
             set.ask(sentinel, &["SENTINEL", "MONITOR", MASTER_NAME, "127.0.0.1", &ports[new], "2"]).unwrap();
         }
         let told = Instant::now();

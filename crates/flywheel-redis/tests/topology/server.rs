@@ -30,16 +30,16 @@ fn r2_r3_a_server_that_is_frozen_or_cut_off_keeps_no_call_and_is_used_again() {
         let load = rig.load(&["a", "b"]);
         load.wait_more(20);
         if fault == "frozen" {
-            redis.freeze()
+            redis.freeze();
         } else {
-            proxy.black_hole()
+            proxy.black_hole();
         }
         rig.wait_reason("silent");
         load.wait_more(2);
         if fault == "frozen" {
-            redis.resume()
+            redis.resume();
         } else {
-            proxy.heal()
+            proxy.heal();
         }
         let back = Instant::now();
         println!("R2/R3: {fault}: first write {:?} after it was back", load.first_success(back));

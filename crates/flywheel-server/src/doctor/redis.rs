@@ -33,9 +33,8 @@ pub(super) async fn examine(settings: &RedisSettings, world: &Surroundings, find
         };
         let mut patient = Patient::new(settings, shard, link, world, &mut seen);
         match &shard.servers {
-            RedisServers::Plain(addresses) => {
-                let endpoints = addresses.iter().map(redis::endpoint).collect();
-                servers(&mut patient, Asked::Server, endpoints).await;
+            RedisServers::Plain(address) => {
+                servers(&mut patient, Asked::Server, vec![redis::endpoint(address)]).await;
             }
             RedisServers::Cluster(nodes) => {
                 let endpoints = nodes.iter().map(redis::tcp).collect();

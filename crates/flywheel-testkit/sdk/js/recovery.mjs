@@ -50,7 +50,7 @@ async function order(number, what, bytes = 0) {
 async function harass(watch, number, used) {
   while (watch.reconnects < RECONNECTS) {
     const before = watch.reconnects;
-    await pause(below(15));
+    await pause(below(30));
     const what = ORDERS[below(ORDERS.length)];
     used[what] = (used[what] ?? 0) + 1;
     if (what === "told") {

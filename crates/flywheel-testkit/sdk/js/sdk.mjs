@@ -1,6 +1,7 @@
 // The published JavaScript SDK against a running server.
 //
-//   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf restart=<file>
+//   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> restart=<file>
+//     transport=websocket|http_stream|sse encoding=json|protobuf
 //
 // When the file `restart` appears, the server is about to go away; the script makes it when it is ready for that.
 
@@ -10,18 +11,19 @@ import { api, check, defer, options, report, within } from "./common.mjs";
 
 const PUBLICATIONS = 10_000;
 const BATCH = 500;
-const { encode, decode } = codec(options.encoding);
+const { transport, encoding } = options;
+const { encode, decode } = codec(encoding);
 
 await report(async () => {
-  const client = newClient({ encoding: options.encoding, minReconnectDelay: 50, maxReconnectDelay: 500 });
+  const client = newClient({ transport, encoding, minReconnectDelay: 50, maxReconnectDelay: 500 });
 
   const connected = defer();
   client.on("connected", (context) => connected.resolve(context));
   client.connect();
   const context = await within(10, "connect", connected.promise);
-  check("connected", context.client.length > 0 && context.transport === "websocket");
+  check("connected", context.client.length > 0 && context.transport === transport);
 
-  const channel = `sdk:js-${options.encoding}`;
+  const channel = `sdk:js-${transport}-${encoding}`;
   const numbers = [];
   const all = defer();
   const own = defer();

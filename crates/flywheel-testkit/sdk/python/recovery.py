@@ -52,7 +52,7 @@ async def harass(watch, number, used):
     """Forces reconnects at random moments and in random ways until there were enough."""
     while watch.reconnects < RECONNECTS:
         before = watch.reconnects
-        await asyncio.sleep(random.uniform(0, 0.015))
+        await asyncio.sleep(random.uniform(0, 0.03))
         what = random.choice(ORDERS)
         used[what] += 1
         if what == "told":

@@ -30,7 +30,8 @@ impl Inflater {
     /// # Errors
     /// [`MessageTooBig`](ProtocolError::MessageTooBig) as soon as the message is known to be longer than `max`, before
     /// memory beyond `max` is taken; [`BadCompression`](ProtocolError::BadCompression) when `payload` is no compressed
-    /// message, or one that breaks off.
+    /// message, or one that breaks off inside a block. There is no checksum: damage that yields another message is not
+    /// noticed.
     pub fn inflate(&mut self, payload: &[u8], max: usize) -> Result<&[u8], ProtocolError> {
         self.filled = 0;
         if self.buffer.len() > KEPT_BYTES {

@@ -136,3 +136,22 @@ fn info_describes_the_node() {
     }
     drop(second);
 }
+
+#[test]
+fn info_shows_metrics_once_a_window_has_ended() {
+    let mut config = flywheel_testkit::fixture();
+    flywheel_testkit::set(&mut config, "node.info_metrics_aggregate_interval", json!("1s"));
+    let api = Api::with(config);
+    let _client = api.anonymous();
+    let mut metrics = Value::Null;
+    let shown = wait_until(Duration::from_secs(15), || {
+        metrics = api.server.api_result("info", &json!({}))["nodes"][0]["metrics"].clone();
+        metrics["items"]["centrifugo.node.num_clients"] == json!(1)
+    });
+    assert!(shown, "{metrics}");
+    assert_eq!(metrics["interval"], json!(1));
+    assert!(
+        metrics["items"]["centrifugo.api.command_duration_seconds.count.method.info.protocol.http"]
+            .is_number()
+    );
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flywheel_testkit::{Sdk, Server, Signal, add_namespace, fixture, set, wait_until};
 use serde_json::json;
 
-use crate::arguments;
+use crate::{arguments, enable_emulation};
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -30,7 +30,7 @@ const CHECKS: [&str; 14] = [
 ];
 
 /// Runs a script against a fresh server, which is restarted when the script asks for it.
-fn check(sdk: &Sdk, script: &str, encoding: &str) {
+fn check(sdk: &Sdk, script: &str, transport: &str, encoding: &str) {
     let mut config = fixture();
     add_namespace(
         &mut config,
@@ -46,11 +46,13 @@ fn check(sdk: &Sdk, script: &str, encoding: &str) {
             "allow_history_for_client": true,
         }),
     );
+    enable_emulation(&mut config);
     set(&mut config, "shutdown.timeout", json!("5s"));
     let mut server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let signals = tempfile::tempdir().unwrap();
     let restart = signals.path().join("restart");
     let mut arguments = arguments(&server, "");
+    arguments.push(format!("transport={transport}"));
     arguments.push(format!("encoding={encoding}"));
     arguments.push(format!("restart={}", restart.display()));
     let over = AtomicBool::new(false);
@@ -80,20 +82,20 @@ impl Drop for OnDrop<'_> {
 
 #[test]
 fn the_javascript_sdk_works_in_json() {
-    check(&Sdk::javascript(), "sdk.mjs", "json");
+    check(&Sdk::javascript(), "sdk.mjs", "websocket", "json");
 }
 
 #[test]
 fn the_javascript_sdk_works_in_protobuf() {
-    check(&Sdk::javascript(), "sdk.mjs", "protobuf");
+    check(&Sdk::javascript(), "sdk.mjs", "websocket", "protobuf");
 }
 
 #[test]
 fn the_python_sdk_works_in_json() {
-    check(&Sdk::python(), "sdk.py", "json");
+    check(&Sdk::python(), "sdk.py", "websocket", "json");
 }
 
 #[test]
 fn the_python_sdk_works_in_protobuf() {
-    check(&Sdk::python(), "sdk.py", "protobuf");
+    check(&Sdk::python(), "sdk.py", "websocket", "protobuf");
 }

@@ -5,7 +5,8 @@ mod delta;
 mod features;
 mod recovery;
 
-use flywheel_testkit::{Server, sign};
+use flywheel_testkit::{Server, set, sign};
+use serde_json::{Value, json};
 
 /// The user of every client.
 const USER: &str = "sdk-user";
@@ -17,4 +18,11 @@ fn arguments(server: &Server, claims: &str) -> Vec<String> {
         "key=secret".to_owned(),
         format!("token={}", sign("appendix-secret", &format!(r#"{{"sub":"{USER}"{claims}}}"#))),
     ]
+}
+
+/// Switches on what SDKs fall back to where there is no WebSocket.
+fn enable_emulation(config: &mut Value) {
+    for transport in ["sse", "http_stream"] {
+        set(config, &format!("{transport}.enabled"), json!(true));
+    }
 }

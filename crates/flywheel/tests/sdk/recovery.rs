@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use flywheel_testkit::{Asked, Backing, Cut, Cutter, Sdk, Server, add_namespace, fixture, set, with_status};
 use serde_json::json;
 
-use crate::arguments;
+use crate::{arguments, enable_emulation};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Number of publications that a channel of the namespace `brief` remembers.
@@ -78,6 +78,7 @@ fn config() -> serde_json::Value {
     }
     set(&mut config, "client.recovery_max_publication_limit", json!(10_000));
     set(&mut config, "websocket.compression", json!(true));
+    enable_emulation(&mut config);
     set(&mut config, "client.channel_limit", json!(10));
     config
 }
@@ -134,12 +135,14 @@ fn javascript_clients_get_every_message_once_over_compressed_websocket() {
 
 #[test]
 fn javascript_clients_recover_server_side_subscriptions() {
-    javascript("server-side", 100, &SERVER_SIDE, &["websocket/json", "websocket/protobuf"], &RECOVERED);
+    let clients = ["websocket/json", "websocket/protobuf"];
+    javascript("server-side", 100, &SERVER_SIDE, &clients, &RECOVERED);
 }
 
 #[test]
 fn javascript_clients_are_told_when_they_missed_more_than_the_history_holds() {
-    javascript("outlived", 25, &["brief:prices"], &WEBSOCKET, &OUTLIVED);
+    let clients = ["websocket/json", "websocket/json/delta", "websocket/protobuf/delta"];
+    javascript("outlived", 25, &["brief:prices"], &clients, &OUTLIVED);
 }
 
 #[test]

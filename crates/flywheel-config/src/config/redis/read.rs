@@ -25,12 +25,9 @@ impl RedisSettings {
                 "strict" => RedisTopology::Strict,
                 _ => RedisTopology::Auto,
             },
-            connections: view.size("connections"),
             probe_interval: view.time("probe_interval"),
             topology_refresh_interval: view.time("topology_refresh_interval"),
-            sharded_pub_sub_partitions: u32::try_from(view.int("sharded_pub_sub_partitions"))
-                .ok()
-                .filter(|partitions| *partitions > 0),
+            sharded_pub_sub_partitions: u16::try_from(view.int("sharded_pub_sub_partitions")).unwrap_or(0),
             history_use_lists: view.is("history_use_lists"),
             presence: RedisPresence {
                 ttl: view.time("presence_ttl"),
@@ -106,6 +103,12 @@ fn example(name: &str) -> &'static str {
 
 fn shard(view: &View<'_>, key: String, url: Url) -> Result<RedisShard, Rejected> {
     let Url { kind, addresses, tls, user, password, db, query } = url;
+    // As in the reference: several servers that are no Sentinels are a cluster.
+    let (kind, plain) = match (kind, addresses.as_slice()) {
+        (Kind::Plain, [one]) => (Kind::Plain, Some(one.clone())),
+        (Kind::Plain, _) => (Kind::Cluster, None),
+        (kind, _) => (kind, None),
+    };
     let db = match db {
         Some(db) => db,
         None => u32::try_from(view.int("db")).map_err(|_| Rejected {
@@ -120,10 +123,10 @@ fn shard(view: &View<'_>, key: String, url: Url) -> Result<RedisShard, Rejected>
         return Err(Rejected { name: "db", reason });
     }
     let tcp = || addresses.iter().filter_map(RedisAddress::tcp).cloned().collect::<Vec<_>>();
-    let servers = match kind {
-        Kind::Plain => RedisServers::Plain(addresses),
-        Kind::Cluster => RedisServers::Cluster(tcp()),
-        Kind::Sentinel => RedisServers::Sentinel(RedisSentinels {
+    let servers = match (kind, plain) {
+        (Kind::Plain, Some(address)) => RedisServers::Plain(address),
+        (Kind::Plain | Kind::Cluster, _) => RedisServers::Cluster(tcp()),
+        (Kind::Sentinel, _) => RedisServers::Sentinel(RedisSentinels {
             addresses: tcp(),
             master_name: query
                 .sentinel_master_name

@@ -56,6 +56,7 @@ pub(in crate::topology) async fn run(weak: Weak<Shard>, seeds: Vec<Endpoint>) {
         }
         let poked = timeout(LOOK, shard.refresh.notified()).await.is_ok();
         shard.retire(&seeds);
+        shard.place_ears();
         if poked {
             asked_at = None;
         }

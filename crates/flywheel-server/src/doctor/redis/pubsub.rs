@@ -11,7 +11,7 @@ use super::patient::{Patient, Reached};
 
 /// Subscribes at one server and publishes at another, or the same; in a cluster with partitions in the slot of `tag`.
 pub(super) async fn examine(patient: &mut Patient<'_>, at: &Reached, via: &Link, tag: Option<&str>) {
-    let sharded = patient.settings.sharded_pub_sub_partitions.is_some() && tag.is_some();
+    let sharded = patient.settings.sharded_pub_sub_partitions > 0 && tag.is_some();
     let nonce = format!("{:016x}", patient.world.random.next_u64());
     let prefix = &patient.settings.prefix;
     let name = format!("{prefix}.doctor.{{{}}}.{nonce}", tag.unwrap_or_default());

@@ -1,0 +1,121 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use flywheel_engine::EngineError;
+use flywheel_model::Channel;
+use hashbrown::HashSet;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::shard::Shard;
+use crate::envelope;
+use crate::keys::SlotTag;
+use crate::resp::Value;
+
+/// Channels that are looked at together, and the pause after them: about ten thousand a second.
+const TOGETHER: usize = 64;
+const PAUSE: Duration = Duration::from_millis(6);
+
+/// Channels that may have missed something, each at most once. Bounded by how many are subscribed to.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    waiting: Mutex<(VecDeque<Channel>, HashSet<Channel>)>,
+    filled: Notify,
+}
+
+impl Gaps {
+    pub(super) fn push(&self, channel: Channel) {
+        let mut waiting = self.waiting.lock();
+        if waiting.1.insert(channel.clone()) {
+            waiting.0.push_back(channel);
+        }
+        drop(waiting);
+        self.filled.notify_one();
+    }
+
+    fn take(&self) -> Vec<Channel> {
+        let mut waiting = self.waiting.lock();
+        let count = waiting.0.len().min(TOGETHER);
+        let taken: Vec<_> = waiting.0.drain(..count).collect();
+        for channel in &taken {
+            waiting.1.remove(channel);
+        }
+        taken
+    }
+}
+
+/// Proves for every channel that was resumed that its stream is still the one that was delivered, and tells of the gap.
+/// Ends when the shard is dropped.
+pub(super) async fn run(weak: Weak<Shard>) {
+    loop {
+        let Some(shard) = weak.upgrade() else { return };
+        let taken = shard.ears.gaps.take();
+        if taken.is_empty() {
+            let ears = Arc::clone(&shard.ears);
+            drop(shard);
+            // Looks now and then whether the shard is still there.
+            drop(tokio::time::timeout(Duration::from_secs(1), ears.gaps.filled.notified()).await);
+            continue;
+        }
+        let mut looking = JoinSet::new();
+        for channel in taken {
+            let shard = Arc::clone(&shard);
+            looking.spawn(async move {
+                if let Err(error) = shard.prove(&channel).await {
+                    tracing::debug!(%channel, %error, "cannot look whether a stream is still the same");
+                }
+                shard.ears.tell_gap(&channel);
+            });
+        }
+        while looking.join_next().await.is_some() {}
+        sleep(PAUSE).await;
+    }
+}
+
+impl Shard {
+    /// Looks whether what was delivered last is still in the stream. A server that took over may lack it, or have given its
+    /// offset to something else: then the stream gets a new epoch, so that nobody mistakes the one for the other.
+    async fn prove(&self, channel: &Channel) -> Result<(), EngineError> {
+        let Some(delivered) = self.ears.delivered(channel) else { return Ok(()) };
+        let deadline = self.deadline();
+        let tag = self.keys(deadline).await?.of_channel(channel);
+        let (top, epoch, stored) = self.stored_at(&tag, delivered.offset, deadline).await?;
+        if epoch != delivered.epoch.as_str() {
+            return Ok(());
+        }
+        let is_other = stored.is_some_and(|stored| envelope::content_hash(&stored) != delivered.hash);
+        if top >= delivered.offset && !is_other {
+            return Ok(());
+        }
+        let new = self.new_epoch();
+        let meta = if self.options.history_lists { tag.list_meta() } else { tag.stream_meta() };
+        let arguments = [delivered.epoch.as_str().as_bytes(), new.as_str().as_bytes()];
+        let script = self.scripts.replace_epoch.call(&[&meta], &arguments);
+        let call = super::Call { is_repeatable: true, ..Self::call_of(&tag, deadline) };
+        self.script(call, &script).await.map_err(super::shard::unavailable)?;
+        tracing::warn!(%channel, top, delivered = delivered.offset, "a stream lost publications that were delivered; it has a new epoch");
+        Ok(())
+    }
+
+    /// Top and epoch of a stream, and what is stored at an offset.
+    async fn stored_at(
+        &self,
+        tag: &SlotTag<'_>,
+        offset: u64,
+        deadline: flywheel_model::Timestamp,
+    ) -> Result<(u64, String, Option<bytes::Bytes>), EngineError> {
+        let at = flywheel_model::StreamPosition { offset: offset.saturating_sub(1), epoch: "".into() };
+        let query = flywheel_stream::HistoryQuery::after(at, 1);
+        let (top, epoch, entries) = self.read_entries(tag, &query, Duration::ZERO, deadline).await?;
+        let stored = entries.into_iter().find(|(found, _)| *found == offset).map(|(_, stored)| stored);
+        Ok((top, epoch, stored))
+    }
+}
+
+/// Text of an answer's element.
+pub(super) fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::text).unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+use std::sync::{Arc, OnceLock};
+
+use flywheel_engine::EngineError;
+use flywheel_model::{Channel, Epoch, Timestamp};
+use flywheel_runtime::{Clock, Random};
+use tokio::time::timeout;
+
+use super::RedisOptions;
+use super::ears::Ears;
+use super::route::{Call, Router};
+use crate::keys::{Keys, SlotTag};
+use crate::link::{CallError, ErrorWord};
+use crate::resp::{Command, Value};
+use crate::scripts::{ScriptCall, Scripts};
+use crate::subscriber::{Subscriber, Topic};
+
+/// One place: where a part of all channels is.
+pub(super) struct Shard {
+    /// Such as `redis[0]`.
+    pub(super) name: String,
+    pub(super) router: Arc<dyn Router>,
+    pub(super) subscriber: Subscriber,
+    pub(super) ears: Arc<Ears>,
+    pub(super) options: RedisOptions,
+    pub(super) scripts: Scripts,
+    pub(super) clock: Clock,
+    pub(super) random: Arc<Random>,
+    pub(super) keys: OnceLock<Keys>,
+}
+
+pub(super) fn unavailable(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Unavailable(error.to_string())
+}
+
+/// What came is not what the script answers.
+pub(super) fn unexpected() -> EngineError {
+    EngineError::Unavailable("an answer of Redis is not what was expected".into())
+}
+
+impl Shard {
+    /// When a call that begins now has to have an answer.
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.clock.now().at + self.options.command_timeout
+    }
+
+    /// How keys are named, waited for until the first server has said what it is.
+    pub(super) async fn keys(&self, deadline: Timestamp) -> Result<&Keys, EngineError> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let mut layouts = self.router.layout();
+        let known = timeout(deadline.since(self.clock.now().at), layouts.wait_for(Option::is_some)).await;
+        let layout = known.ok().and_then(Result::ok).and_then(|layout| *layout);
+        let Some(layout) = layout else { return Err(unavailable(self.router.reason())) };
+        let keys = Keys::new(self.options.prefix.clone(), layout).map_err(unavailable)?;
+        Ok(self.keys.get_or_init(|| keys))
+    }
+
+    pub(super) fn new_epoch(&self) -> Epoch {
+        Epoch::from_random(self.random.next_u64())
+    }
+
+    /// What `tag` is about is called with; `writes` unless it only looks.
+    pub(super) fn call_of(tag: &SlotTag<'_>, deadline: Timestamp) -> Call {
+        Call { slot: tag.slot(), deadline, writes: true, is_repeatable: false }
+    }
+
+    /// Makes a call with a command that is made once and copied for each attempt.
+    pub(super) async fn command(&self, call: Call, command: Command) -> Result<Value, EngineError> {
+        self.router.call(call, &move || command.clone()).await.map_err(unavailable)
+    }
+
+    /// Runs a script, with its source where the server does not know it. Answers its elements without the word.
+    pub(super) async fn script(&self, call: Call, script: &ScriptCall<'_>) -> Result<Vec<Value>, CallError> {
+        let by_name = self.router.call(call, &|| script.by_name()).await;
+        let answer = match by_name {
+            Err(CallError::Server(error)) if error.word == ErrorWord::NoScript => {
+                self.router.call(call, &|| script.by_source()).await
+            }
+            other => other,
+        };
+        answer.map(|value| match value {
+            Value::Array(items) => items,
+            other => vec![other],
+        })
+    }
+
+    pub(super) async fn subscribe(&self, channel: Channel) -> Result<(), EngineError> {
+        let deadline = self.deadline();
+        let name = self.keys(deadline).await?.of_channel(&channel).messages();
+        self.ears.remember(&channel);
+        let topic = Topic::Channel(channel);
+        self.subscriber.subscribe(name, topic, deadline).await.map_err(unavailable)
+    }
+
+    pub(super) async fn unsubscribe(&self, channel: Channel) -> Result<(), EngineError> {
+        let name = self.keys(self.deadline()).await?.of_channel(&channel).messages();
+        self.ears.forget(&channel);
+        self.subscriber.unsubscribe(name).map_err(unavailable)
+    }
+}

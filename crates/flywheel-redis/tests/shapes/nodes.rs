@@ -1,0 +1,201 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flywheel_engine::conformance::Recorder;
+use flywheel_engine::{Answer, Broker, Dependencies, EngineError, PublishOptions, Published, Sink};
+use flywheel_model::{Channel, ChannelEvent, Payload, Publication, StreamPosition};
+use flywheel_redis::engine::{EngineParts, RedisEngine, RedisOptions, Router};
+use flywheel_redis::link::{Endpoint, LinkSettings};
+use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
+use flywheel_runtime::{Clock, Random, Tasks};
+use flywheel_stream::{HistoryQuery, Retention};
+use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
+use parking_lot::Mutex;
+
+/// How long a condition may take that usually takes a tenth of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const KEEP: Retention =
+    Retention { size: 1000, ttl: Duration::from_mins(5), meta_ttl: Duration::from_mins(10) };
+
+/// A sink that remembers events and gaps. Everything has subscribers.
+#[derive(Debug, Default)]
+pub(crate) struct Ear {
+    pub(crate) recorder: Recorder,
+    gaps: Mutex<Vec<Channel>>,
+}
+
+impl Sink for Ear {
+    fn deliver(&self, event: ChannelEvent) {
+        self.recorder.deliver(event);
+    }
+
+    fn gap(&self, channel: &Channel) {
+        self.gaps.lock().push(channel.clone());
+    }
+
+    fn has_subscribers(&self, _channel: &Channel) -> bool {
+        true
+    }
+}
+
+/// What all nodes of a test run on.
+pub(crate) struct World {
+    runtime: tokio::runtime::Runtime,
+    tasks: Tasks,
+    pub(crate) nodes: Vec<Node>,
+}
+
+pub(crate) struct Node {
+    pub(crate) engine: RedisEngine,
+    pub(crate) ear: Arc<Ear>,
+    pub(crate) shards: Vec<Arc<Shard>>,
+}
+
+pub(crate) fn options() -> RedisOptions {
+    RedisOptions {
+        command_timeout: Duration::from_millis(1_500),
+        presence_ttl: Duration::from_secs(3),
+        ..RedisOptions::default()
+    }
+}
+
+pub(crate) fn local(port: u16) -> Endpoint {
+    Endpoint::tcp("127.0.0.1", port)
+}
+
+pub(crate) fn plain(seeds: Seeds) -> ShardSettings {
+    ShardSettings::new(seeds, LinkSettings::default())
+}
+
+pub(crate) fn watched_by(set: &SentinelSet) -> ShardSettings {
+    plain(Seeds::Sentinel {
+        sentinels: set.sentinel_ports().into_iter().map(local).collect(),
+        name: MASTER_NAME.to_owned(),
+        settings: Box::default(),
+    })
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        // The second test of a process finds one set.
+        drop(tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let tasks = Tasks::new(runtime.handle().clone());
+        Self { runtime, tasks, nodes: Vec::new() }
+    }
+
+    /// So many nodes on these shards.
+    pub(crate) fn of(count: usize, shards: &[ShardSettings]) -> Self {
+        let mut world = Self::new();
+        (0..count).for_each(|_| world.add(shards, options()));
+        world
+    }
+
+    pub(crate) fn add(&mut self, shards: &[ShardSettings], options: RedisOptions) {
+        let _inside = self.runtime.enter();
+        let (clock, random) = (Clock::system(), Arc::new(Random::system()));
+        let context =
+            Context { clock: clock.clone(), random: Arc::clone(&random), tasks: self.tasks.clone() };
+        let found: Vec<_> = shards.iter().map(|settings| Shard::start(settings.clone(), &context)).collect();
+        let routers = found.iter().zip(shards);
+        let ear = Arc::<Ear>::default();
+        let engine = RedisEngine::start(EngineParts {
+            uid: format!("node{}", self.nodes.len()),
+            shards: routers
+                .map(|(shard, settings)| (Arc::clone(shard) as Arc<dyn Router>, settings.link.clone()))
+                .collect(),
+            options,
+            sink: Arc::clone(&ear) as _,
+            control: None,
+            clock,
+            random,
+            tasks: self.tasks.clone(),
+        });
+        self.nodes.push(Node { engine, ear, shards: found });
+    }
+
+    pub(crate) fn wait<T: Send + 'static>(&self, answer: Answer<T>) -> T {
+        self.runtime.block_on(answer.wait())
+    }
+
+    pub(crate) fn subscribe(&self, channel: &str) {
+        let channel = Channel::from(channel);
+        for node in &self.nodes {
+            assert_eq!(self.wait(node.engine.subscribe(&channel)), Ok(()), "subscribe {channel}");
+        }
+    }
+
+    pub(crate) fn publish(&self, node: usize, channel: &str, data: &str) -> Result<Published, EngineError> {
+        let options = PublishOptions { history: Some(KEEP), ..PublishOptions::default() };
+        self.publish_with(node, channel, data, options)
+    }
+
+    pub(crate) fn publish_with(
+        &self,
+        node: usize,
+        channel: &str,
+        data: &str,
+        options: PublishOptions,
+    ) -> Result<Published, EngineError> {
+        let publication = Publication::of(Payload::new(data.to_owned().into()));
+        self.wait(self.nodes[node].engine.publish(&channel.into(), publication, options))
+    }
+
+    pub(crate) fn top(&self, node: usize, channel: &str) -> Result<StreamPosition, EngineError> {
+        let read = self.nodes[node].engine.history(&channel.into(), HistoryQuery::top(), KEEP.meta_ttl);
+        self.wait(read).map(|history| history.top)
+    }
+
+    /// Waits until every node is ready.
+    pub(crate) fn wait_ready(&self) {
+        let mut last = Vec::new();
+        let ready = wait_until(PATIENCE, || {
+            last =
+                self.nodes.iter().flat_map(|node| node.engine.dependencies()).filter(|one| !one.ok).collect();
+            last.is_empty()
+        });
+        assert!(ready, "never ready: {last:?}");
+    }
+
+    /// Waits until every node can publish and every node hears it; answers how long that took.
+    pub(crate) fn wait_all_hear_each_other(&self, channel: &str, word: &str) -> Duration {
+        let begun = Instant::now();
+        for sender in 0..self.nodes.len() {
+            let mut round = 0;
+            let heard = wait_until(PATIENCE, || {
+                round += 1;
+                let data = format!("{word}-{sender}-{round}");
+                self.publish(sender, channel, &data).is_ok()
+                    && wait_until(Duration::from_millis(200), || self.all_heard(channel, &data))
+            });
+            assert!(heard, "node {sender} is not heard by all");
+        }
+        begun.elapsed()
+    }
+
+    fn all_heard(&self, channel: &str, data: &str) -> bool {
+        let (channel, begin) = (Channel::from(channel), format!("{data}@"));
+        self.nodes
+            .iter()
+            .all(|node| node.ear.recorder.events(&channel).iter().any(|event| event.starts_with(&begin)))
+    }
+
+    /// Waits until every node was told of a gap in the channel.
+    pub(crate) fn wait_gap(&self, channel: &str) {
+        let channel = Channel::from(channel);
+        let told =
+            wait_until(PATIENCE, || self.nodes.iter().all(|node| node.ear.gaps.lock().contains(&channel)));
+        assert!(told, "not every node was told of a gap in {channel}");
+    }
+
+    pub(crate) fn forget_gaps(&self) {
+        self.nodes.iter().for_each(|node| node.ear.gaps.lock().clear());
+    }
+
+    /// Why a dependency of the first node does not serve; empty when it does.
+    pub(crate) fn reason(&self, name: &str) -> String {
+        let found = self.nodes[0].engine.dependencies();
+        found.into_iter().find(|one| one.name.contains(name)).map(|one| one.reason).unwrap_or_default()
+    }
+}

@@ -1,0 +1,101 @@
+use std::time::{Duration, Instant};
+
+use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
+
+use crate::nodes::{PATIENCE, World, watched_by};
+
+#[test]
+fn s1_to_s5_four_nodes_follow_every_switch_and_hear_each_other() {
+    let mut set = SentinelSet::start();
+    let world = World::of(4, &[watched_by(&set)]);
+    world.subscribe("room");
+    world.wait_all_hear_each_other("room", "before");
+    world.wait_ready();
+    for fault in ["killed", "frozen", "planned", "demoted", "detached"] {
+        world.forget_gaps();
+        let old = set.primary();
+        let answered = match fault {
+            "killed" | "frozen" | "planned" => {
+                match fault {
+                    "killed" => set.server_mut(old).kill(),
+                    "frozen" => set.servers()[old].freeze(),
+                    _ => drop(set.ask(0, &["SENTINEL", "FAILOVER", MASTER_NAME]).unwrap()),
+                }
+                set.wait_switched_from(old, &[0, 1, 2]);
+                Instant::now()
+            }
+            _ => behind_our_back(&set, old, fault == "demoted"),
+        };
+        world.wait_all_hear_each_other("room", fault);
+        println!("{fault}: all four hear each other {:?} after the answer", answered.elapsed());
+        world.wait_gap("room");
+        let new = set.servers()[set.primary()].port();
+        for node in &world.nodes {
+            let follows = wait_until(PATIENCE, || {
+                let routes = node.shards[0].routes();
+                routes.server_of(0).is_some_and(|server| *server.endpoint() == crate::nodes::local(new))
+            });
+            assert!(follows, "{fault}: a node stays where it is");
+        }
+        match fault {
+            "killed" => set.server_mut(old).start_again(),
+            "frozen" => set.servers()[old].resume(),
+            "detached" => break,
+            _ => {}
+        }
+        set.wait_formed();
+        world.wait_ready();
+    }
+}
+
+/// Makes another server the primary and tells the Sentinels, without an event that names it. Answers when they knew.
+fn behind_our_back(set: &SentinelSet, old: usize, is_demoted: bool) -> Instant {
+    let new = (old + 1) % 3;
+    let port = set.servers()[new].port().to_string();
+    set.servers()[new].run(&["REPLICAOF", "NO", "ONE"]);
+    for other in (0..3).filter(|other| *other != new && (is_demoted || *other != old)) {
+        set.servers()[other].run(&["REPLICAOF", "127.0.0.1", &port]);
+    }
+    // One that still knows the old one would tell those that have forgotten it.
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["SENTINEL", "REMOVE", MASTER_NAME]).unwrap();
+    }
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["SENTINEL", "MONITOR", MASTER_NAME, "127.0.0.1", &port, "2"]).unwrap();
+        set.ask(sentinel, &["SENTINEL", "SET", MASTER_NAME, "down-after-milliseconds", "1000"]).unwrap();
+    }
+    Instant::now()
+}
+
+#[test]
+fn a_stream_that_lost_what_was_delivered_has_a_new_epoch_and_gives_no_offset_out_twice() {
+    let mut set = SentinelSet::start();
+    let world = World::of(2, &[watched_by(&set)]);
+    world.subscribe("room");
+    world.wait_all_hear_each_other("room", "before");
+    // From here on nothing is replicated.
+    let mut primary = set.servers()[0].client().unwrap();
+    for replica in &set.servers()[1..] {
+        replica.run(&["CONFIG", "SET", "masterauth", "wrong"]);
+    }
+    primary.run(&["CONFIG", "SET", "requirepass", "secret"]);
+    primary.run(&["CLIENT", "KILL", "TYPE", "replica"]);
+    let lost: Vec<_> =
+        (0..5).map(|number| world.publish(0, "room", &format!("lost{number}")).unwrap()).collect();
+    let before = lost.last().and_then(|published| published.position()).unwrap().clone();
+    let heard = |data: &str| {
+        let begin = format!("{data}@");
+        world.nodes.iter().all(|node| {
+            node.ear.recorder.events(&"room".into()).iter().any(|event| event.starts_with(&begin))
+        })
+    };
+    assert!(wait_until(PATIENCE, || heard("lost4")));
+    world.forget_gaps();
+    set.server_mut(0).kill();
+    set.wait_switched_from(0, &[0, 1, 2]);
+    world.wait_gap("room");
+    let told = wait_until(Duration::from_secs(5), || {
+        world.top(1, "room").is_ok_and(|top| top.epoch != before.epoch)
+    });
+    assert!(told, "the stream goes on under the same epoch: {:?}", world.top(1, "room"));
+}
