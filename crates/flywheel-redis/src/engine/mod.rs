@@ -11,9 +11,7 @@ mod publish;
 mod route;
 mod settings;
 mod shard;
-mod single;
 
 pub use handle::{EngineParts, RedisEngine};
 pub use route::{Call, Called, Router};
 pub use settings::RedisOptions;
-pub use single::Single;

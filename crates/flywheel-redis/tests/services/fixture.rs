@@ -4,8 +4,9 @@ use std::time::Duration;
 use flywheel_engine::conformance::Recorder;
 use flywheel_engine::{Answer, ControlSink, Sink};
 use flywheel_model::{Channel, ChannelEvent};
-use flywheel_redis::engine::{EngineParts, RedisEngine, RedisOptions, Single};
+use flywheel_redis::engine::{EngineParts, RedisEngine, RedisOptions};
 use flywheel_redis::link::{Endpoint, Link, LinkError, LinkSettings};
+use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_testkit::wait_until;
 use parking_lot::Mutex;
@@ -69,7 +70,12 @@ impl Ground {
         options: RedisOptions,
     ) -> Node {
         let ear = Arc::new(Ear::default());
-        let router = Single::start(endpoint, link.clone(), &self.clock, &self.random, &self.tasks);
+        let context = Context {
+            clock: self.clock.clone(),
+            random: Arc::clone(&self.random),
+            tasks: self.tasks.clone(),
+        };
+        let router = Shard::start(ShardSettings::new(Seeds::Server(endpoint), link.clone()), &context);
         let engine = RedisEngine::start(EngineParts {
             uid: uid.into(),
             shards: vec![(router, link)],
