@@ -89,11 +89,14 @@ pub(super) async fn run(weak: Weak<Shard>, write: Arc<Found>, delivery: Arc<Foun
                     let name = keys.of_probe(&uid).delivery_probe();
                     probe_channel_wanted = shard.subscriber.want(name, Topic::Probe).is_ok();
                 }
-                match shard.probe_write(keys, &uid, deadline).await {
+                // Together, so that the one does not make the other late.
+                let (written, heard) =
+                    tokio::join!(shard.probe_write(keys, &uid, deadline), shard.probe_delivery(keys, &uid));
+                match written {
                     Ok(()) => write.pass(shard.clock.now().at),
                     Err(reason) => write.fail(reason),
                 }
-                match shard.probe_delivery(keys, &uid).await {
+                match heard {
                     Heard::Yes => {
                         delivery.pass(shard.clock.now().at);
                         restarts = 0;
@@ -114,8 +117,9 @@ pub(super) async fn run(weak: Weak<Shard>, write: Arc<Found>, delivery: Arc<Foun
                 }
             }
         }
+        let left = deadline.since(shard.clock.now().at);
         drop(shard);
-        sleep(interval).await;
+        sleep(left.max(interval / 10)).await;
     }
 }
 

@@ -89,13 +89,35 @@ impl Shard {
         let deadline = self.deadline();
         let name = self.keys(deadline).await?.of_channel(&channel).messages();
         self.ears.remember(&channel);
-        let topic = Topic::Channel(channel);
-        self.subscriber.subscribe(name, topic, deadline).await.map_err(unavailable)
+        let topic = Topic::Channel(channel.clone());
+        let mut undo = Undo { shard: self, channel: &channel, name: &name, is_due: true };
+        let subscribed = self.subscriber.subscribe(name.clone(), topic, deadline).await;
+        undo.is_due = subscribed.is_err();
+        subscribed.map_err(unavailable)
     }
 
     pub(super) async fn unsubscribe(&self, channel: Channel) -> Result<(), EngineError> {
         let name = self.keys(self.deadline()).await?.of_channel(&channel).messages();
         self.ears.forget(&channel);
         self.subscriber.unsubscribe(name).map_err(unavailable)
+    }
+}
+
+/// Gives a channel up, unless somebody wants it by then, when the call that asked for it fails or is dropped: whoever made
+/// it does not know that the channel is wanted all the same.
+struct Undo<'s> {
+    shard: &'s Shard,
+    channel: &'s Channel,
+    name: &'s str,
+    is_due: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.is_due {
+            self.shard.ears.forget(self.channel);
+            // When even that does not fit, it is heard in vain until the channel is left.
+            drop(self.shard.subscriber.unsubscribe(self.name.to_owned()));
+        }
     }
 }
