@@ -96,7 +96,7 @@ impl Shard {
     }
 }
 
-pub(super) fn publish_word(tag: &SlotTag<'_>) -> &'static str {
+fn publish_word(tag: &SlotTag<'_>) -> &'static str {
     if tag.is_sharded() { "SPUBLISH" } else { "PUBLISH" }
 }
 

@@ -105,7 +105,7 @@ impl Shard {
     }
 
     /// Counts changes of [`routes`](Self::routes).
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn route_changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
