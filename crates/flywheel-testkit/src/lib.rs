@@ -6,6 +6,7 @@
 //! - [`Signer`] signs tokens with keys of every kind, and shows the public half.
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Stream`] reads a response whose body comes piece by piece.
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
@@ -38,6 +39,7 @@ mod redis;
 mod server;
 mod settings;
 mod signer;
+mod stream;
 mod token;
 mod transcript;
 mod wait;
@@ -59,6 +61,7 @@ pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{add_namespace, fixture, set};
 pub use signer::Signer;
+pub use stream::Stream;
 pub use token::{named_token, sign};
 pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
 pub use wait::{free_port, wait_until};

@@ -80,6 +80,8 @@ fn config() -> serde_json::Value {
     set(&mut config, "websocket.compression", json!(true));
     enable_emulation(&mut config);
     set(&mut config, "client.channel_limit", json!(10));
+    set(&mut config, "sse.enabled", json!(true));
+    set(&mut config, "http_stream.enabled", json!(true));
     config
 }
 
@@ -130,6 +132,18 @@ fn javascript_clients_get_every_message_once_over_websocket() {
 #[test]
 fn javascript_clients_get_every_message_once_over_compressed_websocket() {
     let clients = ["websocket/json/deflate", "websocket/json/delta/deflate", "websocket/protobuf/deflate"];
+    javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
+}
+
+#[test]
+fn javascript_clients_get_every_message_once_over_streams() {
+    let clients = [
+        "sse/json",
+        "sse/json/delta",
+        "http_stream/json",
+        "http_stream/protobuf",
+        "http_stream/protobuf/delta",
+    ];
     javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
 }
 
