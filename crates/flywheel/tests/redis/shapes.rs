@@ -48,6 +48,16 @@ fn nodes_share_a_cluster_and_go_on_when_a_primary_dies() {
 }
 
 #[test]
+fn partitions_of_a_cluster_carry_publications_too() {
+    let cluster = RedisCluster::start();
+    let settings = json!({"cluster_address": cluster.addresses()[0], "sharded_pub_sub_partitions": 16});
+    let (one, other) = two(&settings);
+    shared(&one, &other);
+    let found = cluster.nodes().iter().any(|node| !node.run(&["PUBSUB", "SHARDCHANNELS"]).items().is_empty());
+    assert!(found, "nothing is subscribed to in a slot");
+}
+
+#[test]
 fn nodes_follow_the_primary_of_their_sentinels() {
     let mut set = SentinelSet::start();
     let settings =
