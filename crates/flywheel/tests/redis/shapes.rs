@@ -163,3 +163,24 @@ fn the_values_of_an_old_chart_start_as_they_stand() {
         nodes[0].log().contains("redis_cluster_address is an old name, write engine.redis.cluster_address")
     );
 }
+
+#[test]
+fn histories_can_be_lists_and_users_can_be_counted() {
+    let redis = RedisServer::start();
+    let mut settings = at(&redis);
+    settings["history_use_lists"] = json!(true);
+    settings["presence_user_mapping"] = json!(true);
+    let (one, other) = two(&settings);
+    shared(&one, &other);
+    let history = other.api_result("history", &json!({"channel": "log:a", "limit": 10}));
+    assert_eq!(history["publications"].as_array().unwrap().len(), 5);
+    let mut present = JsonClient::connect(one.address(), None);
+    present.subscribe("room:a");
+    assert_eq!(
+        other.api_result("presence_stats", &json!({"channel": "room:a"})),
+        json!({"num_clients": 1, "num_users": 1})
+    );
+    for key in ["centrifugo.list.log:a", "centrifugo.presence.user.clients.room:a"] {
+        assert_eq!(redis.run(&["EXISTS", key]).int(), 1, "{key}");
+    }
+}
