@@ -10,6 +10,7 @@
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
@@ -29,6 +30,7 @@ mod backing;
 mod client;
 mod connection;
 mod cutter;
+pub mod drill;
 mod external;
 mod http;
 mod key_server;

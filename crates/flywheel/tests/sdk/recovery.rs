@@ -136,15 +136,15 @@ fn javascript_clients_get_every_message_once_over_compressed_websocket() {
 }
 
 #[test]
-fn javascript_clients_get_every_message_once_over_streams() {
-    let clients = [
-        "sse/json",
-        "sse/json/delta",
-        "http_stream/json",
-        "http_stream/protobuf",
-        "http_stream/protobuf/delta",
-    ];
+fn javascript_clients_get_every_message_once_over_http_stream() {
+    let clients =
+        ["http_stream/json", "http_stream/json/delta", "http_stream/protobuf", "http_stream/protobuf/delta"];
     javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
+}
+
+#[test]
+fn javascript_clients_get_every_message_once_over_sse() {
+    javascript("recovered", 100, &["long:prices"], &["sse/json", "sse/json/delta"], &RECOVERED);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn javascript_clients_recover_server_side_subscriptions() {
 
 #[test]
 fn javascript_clients_are_told_when_they_missed_more_than_the_history_holds() {
-    let clients = ["websocket/json", "websocket/json/delta", "websocket/protobuf/delta"];
+    let clients = ["websocket/json", "websocket/protobuf/delta", "http_stream/protobuf", "sse/json/delta"];
     javascript("outlived", 25, &["brief:prices"], &clients, &OUTLIVED);
 }
 
