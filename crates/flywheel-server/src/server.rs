@@ -17,7 +17,7 @@ use flywheel_transport::{Adopter, Door, Handoff, Reactor, Sessions, SessionsPart
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::engines::{Engines, Surroundings};
+use crate::engines::{Engines, Surroundings, settled};
 use crate::kept::KeptConnections;
 use crate::{ConfigSource, Logging, assemble, process, proxies};
 
@@ -47,6 +47,8 @@ pub enum Exit {
     Forced,
 }
 
+/// How long a start waits for its engine at most, whatever `health.grace` is.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 const DRAIN_STEP: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Part of the shutdown timeout that calls in flight may take before connections are closed.
@@ -91,6 +93,8 @@ impl Server {
         let world =
             Surroundings { uid: &uid, routes: &routes, clock: &clock, random: &random, tasks: &tasks };
         let engines = Engines::start(&config, &world)?;
+        let grace = assemble::health(&config).grace.min(SETTLE_MAX);
+        runtime.block_on(settled(&*engines.dependencies, grace));
         let parts = NodeParts {
             uid: uid.clone(),
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),

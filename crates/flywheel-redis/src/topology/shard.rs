@@ -91,12 +91,12 @@ impl Shard {
 
     /// Where to hear what is published: in one slot, or everywhere.
     pub fn ear_of(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>> {
-        self.ears.ask(slot, &self.routes(), self.context.random.next_u64())
+        self.ears.ask(slot, || self.routes(), self.context.random.next_u64())
     }
 
     /// Looks anew where to hear.
     pub(super) fn place_ears(&self) {
-        self.ears.handle_routes(&self.routes(), self.context.random.next_u64());
+        self.ears.handle_routes(|| self.routes(), self.context.random.next_u64());
     }
 
     /// Which server is asked about what, now.
