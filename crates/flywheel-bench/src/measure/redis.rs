@@ -65,7 +65,7 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     let mut costs = throughput::costs_table();
     let mut at_half = Table::new(
         "redis: ms from a call on one node to its delivery on another, at half of the throughput",
-        &["through", "publications per second", "p50", "p99", "longest"],
+        &["through", "publications per second", "p50", "p99", "least p50", "least p99"],
     );
     let kinds = [
         (Part::Publish, "one Redis, nobody listens", false),
@@ -80,10 +80,11 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
         let mut ground = Ground::new(redis, listens)?;
         let found = throughput::compare(&mut ground, options.publications.next_multiple_of(STEP), options)?;
         rates.row(found.row(label));
+        rates.row(found.own_row(label));
         costs.row(found.costs_row(label));
         figures.insert(label.to_owned(), found.figures());
         if listens && has(Part::Latency) {
-            let found = latency::measure(&mut ground, found.engine_rate() / 2.0)?;
+            let found = latency::measure(&mut ground, found.engine_rate() / 2.0, options.rounds)?;
             at_half.row(found.row(label));
             figures.insert(format!("{label}, latency"), found.figures());
         }

@@ -141,6 +141,15 @@ impl Redis {
         self.servers.iter().try_fold(0.0, |sum, server| Ok(sum + meter::cpu_ns(server.peer.pid())?))
     }
 
+    /// Time that a primary on average was kept from running, in nanoseconds.
+    pub(crate) fn kept_waiting_ns(&self) -> Result<f64> {
+        let primaries = self.primaries();
+        let sum = primaries.iter().try_fold(0.0, |sum, server| {
+            Ok::<_, anyhow::Error>(sum + meter::kept_waiting_ns(server.peer.pid())?)
+        })?;
+        Ok(sum / primaries.len() as f64)
+    }
+
     /// Waits until somebody listens to every one of `names`.
     pub(crate) fn wait_heard(&self, names: &[String]) -> Result<()> {
         clock::until("somebody to listen", START_LIMIT, Duration::from_millis(20), || {

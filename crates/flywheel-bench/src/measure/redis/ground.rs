@@ -24,6 +24,8 @@ pub(super) struct Sample {
     /// Publications in a second: until the last is answered for the limit, until it is delivered for the engine if
     /// somebody listens.
     pub(super) rate: f64,
+    /// The same by the time in which Redis ran or could have run: without that for which others had the processors.
+    pub(super) own_rate: f64,
     pub(super) redis_us: f64,
     pub(super) publisher_us: f64,
     pub(super) listener_us: f64,
@@ -82,7 +84,7 @@ impl Ground {
         if let Some(listener) = &mut self.listener {
             listener.ask(&format!("expect {publications}"), "done")?;
         }
-        let before = self.cpu()?;
+        let (before, waited) = (self.cpu()?, self.redis.kept_waiting_ns()?);
         let (began, mut rate, publisher) = work(self)?;
         if let Some(listener) = &mut self.listener {
             let at: u64 = listener.ask("complete", "complete")?.parse()?;
@@ -90,10 +92,12 @@ impl Ground {
                 rate = rate.min(publications as f64 * 1e9 / at.saturating_sub(began) as f64);
             }
         }
-        let after = self.cpu()?;
+        let (after, waited) = (self.cpu()?, self.redis.kept_waiting_ns()? - waited);
+        let elapsed = publications as f64 * 1e9 / rate;
+        let own_rate = publications as f64 * 1e9 / (elapsed - waited).max(1.0);
         let us = |index: usize| (after[index] - before[index]) / publications as f64 / 1e3;
         let publisher_us = publisher.map_or_else(|| us(1), |ns| ns / publications as f64 / 1e3);
-        Ok(Sample { rate, redis_us: us(0), publisher_us, listener_us: us(2) })
+        Ok(Sample { rate, own_rate, redis_us: us(0), publisher_us, listener_us: us(2) })
     }
 
     /// CPU time of Redis, the node that publishes, and the one that listens.

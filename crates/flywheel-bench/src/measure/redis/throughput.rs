@@ -62,18 +62,27 @@ impl Found {
         median(&self.0.iter().map(figure).collect::<Vec<_>>())
     }
 
-    fn shares(&self) -> Vec<f64> {
-        self.0.iter().map(|(limit, engine)| engine.rate / limit.rate).collect()
+    fn shares(&self, rate: fn(&Sample) -> f64) -> Vec<f64> {
+        self.0.iter().map(|(limit, engine)| rate(engine) / rate(limit)).collect()
     }
 
     pub(super) fn row(&self, label: &str) -> Vec<String> {
-        let shares = self.shares();
+        self.row_of(label.to_owned(), |sample| sample.rate)
+    }
+
+    /// By the time that Redis had.
+    pub(super) fn own_row(&self, label: &str) -> Vec<String> {
+        self.row_of(format!("{label}, its own time"), |sample| sample.own_rate)
+    }
+
+    fn row_of(&self, label: String, rate: fn(&Sample) -> f64) -> Vec<String> {
+        let shares = self.shares(rate);
         let middle = median(&shares);
         let verdict = if middle >= TARGET { "met" } else { "missed" };
         vec![
-            label.to_owned(),
-            format!("{:.1}", self.middle(|pair| pair.0.rate) / 1e3),
-            format!("{:.1}", self.engine_rate() / 1e3),
+            label,
+            format!("{:.1}", self.middle(|pair| rate(&pair.0)) / 1e3),
+            format!("{:.1}", self.middle(|pair| rate(&pair.1)) / 1e3),
             shares.iter().map(|share| percent(*share)).collect::<Vec<_>>().join(" "),
             percent(middle),
             format!("{} ({verdict})", percent(TARGET)),
@@ -96,6 +105,7 @@ impl Found {
         let sample = |sample: &Sample| {
             json!({
                 "rate": sample.rate,
+                "own_rate": sample.own_rate,
                 "redis_us": sample.redis_us,
                 "publisher_us": sample.publisher_us,
                 "listener_us": sample.listener_us,
@@ -104,8 +114,9 @@ impl Found {
         json!({
             "limit": self.0.iter().map(|pair| sample(&pair.0)).collect::<Vec<_>>(),
             "engine": self.0.iter().map(|pair| sample(&pair.1)).collect::<Vec<_>>(),
-            "shares": self.shares(),
-            "share_median": median(&self.shares()),
+            "shares": self.shares(|sample| sample.rate),
+            "share_median": median(&self.shares(|sample| sample.rate)),
+            "own_share_median": median(&self.shares(|sample| sample.own_rate)),
         })
     }
 }
