@@ -6,6 +6,7 @@
 mod autobahn;
 mod bench;
 mod check;
+mod drill;
 mod fuzz;
 mod hygiene;
 mod layers;
@@ -26,6 +27,7 @@ cargo xtask setup                      install what the tests need
 cargo xtask check                      formatting, lints, layer rule, documentation, tidiness
 cargo xtask test [--fast]              every test; --fast leaves out the frame suite and fuzzing
 cargo xtask fuzz [TARGET] [--for 60s]  feed random input to one target, or to all
+cargo xtask drill NAME [--cycles 100]  an outage again and again: sentinel or frozen
 cargo xtask bench MEASUREMENT [..]     fanout, delta, deflate, idle, connect, recover, .. or all";
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test"] => return suite::run(&tree, suite::Extent::Whole),
         ["test", "--fast"] => return suite::run(&tree, suite::Extent::Fast),
         ["fuzz", options @ ..] => fuzz::run(&tree, options)?,
+        ["drill", name, options @ ..] => drill::run(&tree, name, options)?,
         ["bench", measurement, options @ ..] => bench::run(&tree, measurement, options)?,
         _ => bail!("no such task\n{USAGE}"),
     }

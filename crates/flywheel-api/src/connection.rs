@@ -8,38 +8,19 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flywheel_runtime::Tasks;
-use http::header::{self, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::upgrades::{TakeOver, Upgrades, Upgrading, Verdict};
 use crate::{Exposure, Service};
-
-/// Takes connections over that become something else than HTTP.
-pub trait Upgrades: Send + Sync + 'static {
-    /// Decides about a request, given its head as it stands on the wire.
-    fn decide(&self, head: &[u8]) -> Upgrading;
-}
-
-/// What becomes of a request for an upgrade.
-pub enum Upgrading {
-    /// It is answered like any other.
-    No,
-    /// It is answered with this status.
-    Refused(u16),
-    /// It is answered with 101 and these headers; then the connection, of which some bytes may have been read already,
-    /// goes to the function.
-    Yes(Vec<(&'static str, String)>, TakeOver),
-}
-
-/// Takes a connection over.
-pub type TakeOver = Box<dyn FnOnce(std::net::TcpStream, Vec<u8>) + Send>;
 
 /// Serves HTTP connections, however they came.
 pub struct HttpServer {
@@ -54,6 +35,8 @@ pub struct HttpServer {
 const CONNECTIONS_MAX: usize = 10_000;
 /// Source: configuration-v6, section 3.1.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the body of a client's request, of which there is little.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl HttpServer {
     /// Answers with `service`, on `tasks`.
@@ -145,76 +128,115 @@ impl HttpServer {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let stream = Rewound { read: Bytes::from(read), stream: TcpStream::from_std(stream)? };
+        let (leave, mut leaving) = mpsc::channel(1);
         let answer = service_fn(move |request| {
-            let server = Arc::clone(&self);
-            async move {
-                Ok::<_, Infallible>(match server.upgrade(exposure, request) {
-                    Ok(answer) => answer,
-                    Err(request) => server.service.answer(exposure, *request).await,
-                })
-            }
+            let (server, leave) = (Arc::clone(&self), leave.clone());
+            async move { Ok::<_, Infallible>(server.answer(exposure, request, leave).await) }
         });
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(128 << 10)
             .serve_connection(TokioIo::new(stream), answer)
             .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopped(&mut stopping) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased;
+                Some(take_over) = leaving.recv() => {
+                    let parts = connection.into_parts().ok_or(io::ErrorKind::NotConnected)?;
+                    let Rewound { read, stream } = parts.io.into_inner();
+                    take_over(stream.into_std()?, [&parts.read_buf[..], &read[..]].concat());
+                    return Ok(());
+                }
+                ended = &mut connection => return ended.map_err(io::Error::other),
+                () = stopped(&mut stopping), if !told => {
+                    told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
             }
-        };
-        ended.map_err(io::Error::other)
+        }
     }
 
-    /// Answers a request that wants the connection to become something else; any other comes back.
-    fn upgrade(
+    async fn answer(
         &self,
         exposure: Exposure,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Box<Request<Incoming>>> {
-        let wanted = exposure != Exposure::Internal && request.headers().contains_key(header::UPGRADE);
-        let upgrading =
-            self.upgrades.get().filter(|_| wanted).map(|upgrades| upgrades.decide(&head_of(&request)));
-        let mut response = Response::new(Full::default());
-        match upgrading {
-            None | Some(Upgrading::No) => return Err(Box::new(request)),
-            Some(Upgrading::Refused(status)) => {
-                *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-                if status == 400 {
-                    response.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("13"));
+        leave: mpsc::Sender<TakeOver>,
+    ) -> Response<Full<Bytes>> {
+        let external = exposure != Exposure::Internal;
+        let upgrades = self.upgrades.get().filter(|_| external);
+        let Some(upgrades) = upgrades.filter(|upgrades| upgrades.concerns(request.uri().path())) else {
+            return self.service.answer(exposure, request).await;
+        };
+        match upgrades.decide(&head_of(&request)) {
+            Upgrading::No => self.service.answer(exposure, request).await,
+            Upgrading::Switched(headers, take_over) => self.switched(request, headers, take_over),
+            Upgrading::Decided(verdict) => settle(verdict, leave).await,
+            Upgrading::Body { bytes_max, too_long, then } => {
+                let body = Limited::new(request.into_body(), bytes_max).collect();
+                let Ok(body) = tokio::time::timeout(BODY_TIMEOUT, body).await else {
+                    return bare(408, too_long);
+                };
+                match body {
+                    Ok(body) => settle(then(body.to_bytes()).await, leave).await,
+                    Err(error) if error.is::<http_body_util::LengthLimitError>() => bare(413, too_long),
+                    Err(_) => bare(400, too_long),
                 }
-            }
-            Some(Upgrading::Yes(headers, take_over)) => {
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                for (name, value) in headers {
-                    if let Ok(value) = HeaderValue::from_str(&value) {
-                        response.headers_mut().insert(name, value);
-                    }
-                }
-                let upgraded = hyper::upgrade::on(request);
-                self.tasks.spawn(async move {
-                    let taken = async {
-                        let upgraded = upgraded.await.map_err(io::Error::other)?;
-                        let parts = upgraded
-                            .downcast::<TokioIo<Rewound>>()
-                            .map_err(|_| io::ErrorKind::Unsupported)?;
-                        let Rewound { read, stream } = parts.io.into_inner();
-                        take_over(stream.into_std()?, [&read[..], &parts.read_buf[..]].concat());
-                        io::Result::Ok(())
-                    };
-                    if let Err(error) = taken.await {
-                        tracing::debug!(%error, "an upgrade failed");
-                    }
-                });
             }
         }
-        Ok(response)
     }
+
+    /// Confirms that the connection becomes a WebSocket, and gives it away then.
+    fn switched(
+        &self,
+        request: Request<Incoming>,
+        headers: Vec<(&'static str, String)>,
+        take_over: TakeOver,
+    ) -> Response<Full<Bytes>> {
+        let upgraded = hyper::upgrade::on(request);
+        self.tasks.spawn(async move {
+            let taken = async {
+                let upgraded = upgraded.await.map_err(io::Error::other)?;
+                let parts =
+                    upgraded.downcast::<TokioIo<Rewound>>().map_err(|_| io::ErrorKind::Unsupported)?;
+                let Rewound { read, stream } = parts.io.into_inner();
+                take_over(stream.into_std()?, [&read[..], &parts.read_buf[..]].concat());
+                io::Result::Ok(())
+            };
+            if let Err(error) = taken.await {
+                tracing::debug!(%error, "an upgrade failed");
+            }
+        });
+        bare(101, headers)
+    }
+}
+
+/// Answers, or has the connection given away and never does.
+async fn settle(verdict: Verdict, leave: mpsc::Sender<TakeOver>) -> Response<Full<Bytes>> {
+    match verdict {
+        Verdict::Answer(status, headers) => bare(status, headers),
+        Verdict::Leave(take_over) => {
+            if leave.send(take_over).await.is_err() {
+                return bare(500, Vec::new());
+            }
+            std::future::pending().await
+        }
+    }
+}
+
+/// A response without a body.
+fn bare(status: u16, headers: Vec<(&'static str, String)>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// The head of a request as it stood on the wire, give or take white space.

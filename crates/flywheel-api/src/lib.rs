@@ -9,7 +9,9 @@ mod connection;
 mod health;
 mod legacy;
 mod service;
+mod upgrades;
 
 pub use auth::ApiKey;
-pub use connection::{HttpServer, TakeOver, Upgrades, Upgrading};
+pub use connection::HttpServer;
 pub use service::{Endpoints, Exposure, Page, Service};
+pub use upgrades::{AfterBody, TakeOver, Upgrades, Upgrading, Verdict};

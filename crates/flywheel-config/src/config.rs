@@ -21,7 +21,10 @@ pub use redis::{
     RedisTopology,
 };
 
-pub use endpoints::{Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, WebSocket, WebSocketCompression};
+pub use endpoints::{
+    ConnectStatuses, Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, StreamEndpoint, UniWebSocket, WebSocket,
+    WebSocketCompression,
+};
 pub use server::{HttpServer, Log, LogLevel, Node, Readiness, Shutdown};
 
 use crate::schema::{ROOT, default_object};
@@ -55,6 +58,18 @@ pub struct Config {
     pub http_api: HttpApi,
     /// The WebSocket transport.
     pub websocket: WebSocket,
+    /// Server-sent events.
+    pub sse: StreamEndpoint,
+    /// Streamed responses.
+    pub http_stream: StreamEndpoint,
+    /// Where clients of these two send their commands.
+    pub emulation: StreamEndpoint,
+    /// WebSockets of clients that only listen.
+    pub uni_websocket: UniWebSocket,
+    /// Server-sent events for clients that only listen.
+    pub uni_sse: StreamEndpoint,
+    /// Streamed responses for clients that only listen.
+    pub uni_http_stream: StreamEndpoint,
     /// Metrics.
     pub prometheus: Endpoint,
     /// The health check.
@@ -104,6 +119,12 @@ impl Config {
             proxies: Proxies::read(&tree),
             http_api: HttpApi::read(&tree.section("http_api")),
             websocket: WebSocket::read(&tree.section("websocket")),
+            sse: StreamEndpoint::read(&tree.section("sse")),
+            http_stream: StreamEndpoint::read(&tree.section("http_stream")),
+            emulation: StreamEndpoint::read(&tree.section("emulation")),
+            uni_websocket: UniWebSocket::read(&tree.section("uni_websocket")),
+            uni_sse: StreamEndpoint::read(&tree.section("uni_sse")),
+            uni_http_stream: StreamEndpoint::read(&tree.section("uni_http_stream")),
             prometheus: Endpoint::read(&tree.section("prometheus")),
             health: Endpoint::read(&tree.section("health")),
             readiness: Readiness::read(&tree.section("health")),

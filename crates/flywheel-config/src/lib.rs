@@ -32,10 +32,11 @@ mod validate;
 mod view;
 
 pub use config::{
-    Carrier, Client, Config, Endpoint, Engine, EngineType, ErrorMode, HostPort, HttpApi, HttpServer, Log,
-    LogLevel, Node, PersonalChannel, Proxies, Proxy, Readiness, RedisAddress, RedisPresence, RedisSentinels,
-    RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown, StatusMeaning,
-    StatusTransform, TokenConfig, WebSocket, WebSocketCompression,
+    Carrier, Client, Config, ConnectStatuses, Endpoint, Engine, EngineType, ErrorMode, HostPort, HttpApi,
+    HttpServer, Log, LogLevel, Node, PersonalChannel, Proxies, Proxy, Readiness, RedisAddress, RedisPresence,
+    RedisSentinels, RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown,
+    StatusMeaning, StatusTransform, StreamEndpoint, TokenConfig, UniWebSocket, WebSocket,
+    WebSocketCompression,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

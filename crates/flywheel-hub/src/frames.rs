@@ -7,6 +7,8 @@ use flywheel_protocol::client::{DataForm, Encoding, NotJson, Presence, PushBody,
 use flywheel_stream::delta;
 use flywheel_websocket::Deflate;
 
+use smallvec::SmallVec;
+
 use crate::framing::WireForm;
 use crate::hub::Delivered;
 use crate::outbox::{Outbox, Span};
@@ -23,10 +25,6 @@ pub(crate) enum Form {
     Patch,
 }
 
-impl Form {
-    const COUNT: usize = 3;
-}
-
 /// How a client wants its frames.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
@@ -39,8 +37,16 @@ pub(crate) struct Look {
 pub(crate) struct Frames<'e> {
     event: &'e ChannelEvent,
     patch: OnceCell<Option<Bytes>>,
-    made: [Option<Result<Made, NotJson>>; COUNT],
-    used: [u64; COUNT],
+    /// Nearly always there are few, and the first is the one that is wanted.
+    made: SmallVec<[Shared; 4]>,
+}
+
+/// What the clients of one form get, and how many of them have.
+struct Shared {
+    wire: WireForm,
+    form: Form,
+    made: Option<Result<Made, NotJson>>,
+    used: u64,
 }
 
 /// The frames of one form.
@@ -63,11 +69,9 @@ impl Made {
     }
 }
 
-const COUNT: usize = WireForm::COUNT * Form::COUNT;
-
 impl<'e> Frames<'e> {
     pub(crate) fn new(event: &'e ChannelEvent) -> Self {
-        Self { event, patch: OnceCell::new(), made: [const { None }; COUNT], used: [0; COUNT] }
+        Self { event, patch: OnceCell::new(), made: SmallVec::new() }
     }
 
     /// Queues the frame that a client needs.
@@ -83,8 +87,12 @@ impl<'e> Frames<'e> {
         packer: &mut Packer,
     ) -> Result<(), Disconnect> {
         let form = self.available(look.wire.encoding, form);
-        let index = look.wire.index() * Form::COUNT + form as usize;
-        let made = match self.made[index] {
+        let found = self.made.iter().position(|shared| shared.wire == look.wire && shared.form == form);
+        let index = found.unwrap_or_else(|| {
+            self.made.push(Shared { wire: look.wire, form, made: None, used: 0 });
+            self.made.len() - 1
+        });
+        let made = match self.made[index].made {
             Some(Ok(made)) => made.span(look.deflate),
             Some(Err(NotJson)) => return Err(Disconnect::INAPPROPRIATE_PROTOCOL),
             None => None,
@@ -94,7 +102,7 @@ impl<'e> Frames<'e> {
             None => self.make(index, look, form, outbox, packer)?,
         };
         outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
-        self.used[index] += 1;
+        self.made[index].used += 1;
         Ok(())
     }
 
@@ -115,7 +123,7 @@ impl<'e> Frames<'e> {
             (Form::Whole | Form::Patch, _) => DataForm::Whole,
         };
         let body = body(wire.encoding, &event.kind, data).map_err(|error| {
-            self.made[index] = Some(Err(error));
+            self.made[index].made = Some(Err(error));
             Disconnect::INAPPROPRIATE_PROTOCOL
         })?;
         let message = ServerMessage::push(event.channel.as_str(), body);
@@ -124,7 +132,7 @@ impl<'e> Frames<'e> {
             Some(deflate) => (length, packed) = packer.write(deflate, wire, &message, arena),
             None => length = wire.write(&message, arena),
         });
-        let made = self.made[index].take().and_then(Result::ok);
+        let made = self.made[index].made.take().and_then(Result::ok);
         let mut made = made.unwrap_or(Made { length, plain: None, packed: None });
         if packed {
             made.packed = Some(span);
@@ -134,7 +142,7 @@ impl<'e> Frames<'e> {
                 made.packed = Some(plain);
             }
         }
-        self.made[index] = Some(Ok(made));
+        self.made[index].made = Some(Ok(made));
         Ok(span)
     }
 
@@ -150,16 +158,18 @@ impl<'e> Frames<'e> {
     }
 
     pub(crate) fn delivered(&self) -> Delivered {
-        let made = self
-            .made
-            .iter()
-            .zip(self.used)
-            .filter_map(|(made, used)| Some((made.as_ref()?.as_ref().ok()?.length, used)));
-        made.fold(Delivered::default(), |sum, (length, used)| Delivered {
-            messages: sum.messages + used,
-            bytes: sum.bytes + used * length as u64,
-            ..sum
-        })
+        let mut delivered = Delivered::default();
+        for Shared { wire, made, used, .. } in &self.made {
+            if let Some(Ok(made)) = made {
+                let bytes = used * made.length as u64;
+                delivered.messages += used;
+                delivered.bytes += bytes;
+                let (messages_so_far, bytes_so_far) = &mut delivered.by_transport[wire.transport.index()];
+                *messages_so_far += used;
+                *bytes_so_far += bytes;
+            }
+        }
+        delivered
     }
 }
 

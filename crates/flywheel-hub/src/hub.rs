@@ -2,7 +2,7 @@ mod healing;
 
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientId, Now, SessionId, Timestamp, UserId};
 use flywheel_protocol::Disconnect;
-use flywheel_protocol::client::ServerMessage;
+use flywheel_protocol::client::{ServerMessage, Transport};
 use flywheel_session::{Deliver, Effect, Session, Settings, SubKey, Turn};
 use flywheel_websocket::Deflate;
 use hashbrown::HashMap;
@@ -42,6 +42,8 @@ pub struct Delivered {
     pub bytes: u64,
     /// Subscribers whose filter left it out.
     pub filtered: u64,
+    /// Messages and their bytes by the [index](flywheel_protocol::client::Transport::index) of the transport.
+    pub by_transport: [(u64, u64); Transport::ALL.len()],
 }
 
 impl Delivered {
@@ -51,6 +53,10 @@ impl Delivered {
             messages: self.messages + other.messages,
             bytes: self.bytes + other.bytes,
             filtered: self.filtered + other.filtered,
+            by_transport: std::array::from_fn(|index| {
+                let ((messages, bytes), more) = (self.by_transport[index], other.by_transport[index]);
+                (messages + more.0, bytes + more.1)
+            }),
         }
     }
 }
@@ -77,6 +83,13 @@ pub struct Client {
     timer_at: Timestamp,
     /// By subscription key: the place in the channel's list of subscribers.
     places: SmallVec<[u32; 2]>,
+}
+
+impl Client {
+    /// How its messages look.
+    pub fn form(&self) -> WireForm {
+        self.look.wire
+    }
 }
 
 /// Which clients the server API means.
@@ -137,13 +150,16 @@ impl Hub {
     }
 
     /// Adds the client in a slot that has none. Its queue in the [`outbox`](Self::outbox) is open already: the answer to
-    /// its handshake may be in it.
-    pub fn insert(&mut self, key: ClientKey, session: Session) {
+    /// its handshake may be in it. `chunked`: see [`WireForm`].
+    pub fn insert(&mut self, key: ClientKey, session: Session, chunked: bool) {
         let index = key.slot as usize;
         if self.clients.len() <= index {
             self.clients.resize_with(index + 1, || None);
         }
-        let look = Look { wire: WireForm { encoding: session.encoding() }, deflate: None };
+        let look = Look {
+            wire: WireForm { encoding: session.encoding(), transport: session.transport(), chunked },
+            deflate: None,
+        };
         let client = Client {
             session,
             key,

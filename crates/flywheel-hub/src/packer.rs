@@ -53,7 +53,7 @@ impl Packer {
     ) -> (usize, bool) {
         self.message.clear();
         self.message.shrink_to(KEPT_BYTES);
-        message.write(form.encoding, &mut self.message);
+        form.write_message(message, &mut self.message);
         let length = self.message.len();
         let worth_trying = deflate.fits(length) && length >= self.packing.min_size.max(HOPELESS_BYTES);
         let packed = if worth_trying {

@@ -46,6 +46,21 @@ id! {
     SessionId
 }
 
+impl SessionId {
+    /// The id made of 122 random bits less six, which say in which of 64 shards the connection is: whoever is asked for
+    /// a session knows whom to ask in turn.
+    pub fn from_random_in(random: u128, shard: u8) -> Self {
+        Self::from_random(random & !u128::from(SHARD_BITS) | u128::from(shard & SHARD_BITS))
+    }
+
+    /// The shard that [`from_random_in`](Self::from_random_in) was told. Of other ids, any number below 64.
+    pub fn shard(self) -> u8 {
+        self.0.as_bytes()[15] & SHARD_BITS
+    }
+}
+
+const SHARD_BITS: u8 = 63;
+
 /// Who published, joined or is present.
 ///
 /// Source: client protocol, section 1.5.
@@ -70,6 +85,14 @@ mod tests {
         let id = ClientId::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         assert_eq!(id.to_string(), "01234567-89ab-4def-8123-456789abcdef");
         assert_eq!(ClientId::parse(&id.to_string()), Some(id));
+    }
+
+    #[test]
+    fn a_session_says_in_which_shard_it_is() {
+        for shard in 0..64 {
+            let session = SessionId::from_random_in(u128::MAX / 3, shard);
+            assert_eq!(SessionId::parse(&session.to_string()).map(SessionId::shard), Some(shard));
+        }
     }
 
     #[test]

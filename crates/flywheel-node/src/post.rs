@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use flywheel_hub::{ClientKey, HealId, Match};
-use flywheel_model::{Channel, ChannelEvent, Payload, Timestamp, UnixSeconds, UserId};
+use flywheel_model::{Channel, ChannelEvent, Payload, SessionId, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
 use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
@@ -46,6 +47,9 @@ pub enum Mail {
     Operation(Operation, Answering<()>),
     /// Which channels that match have how many subscribers here?
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
+    /// A frame for the connection with this session came in a request of its own. Answered once it is dealt with, with
+    /// `false` when too many wait.
+    Frame(SessionId, Bytes, Answering<bool>),
     /// Answered once all mail before it has been read.
     Flush(Answering<()>),
     /// The stream that the healing of a channel asked for; `None` when it could not be read.

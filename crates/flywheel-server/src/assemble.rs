@@ -14,18 +14,20 @@ use flywheel_transport::{DoorSettings, Packing, ReactorSettings};
 use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::{proxies, tokens};
+use crate::{proxies, tokens, transports};
 
 /// Where a duration or number is off, something longer or larger than any operation.
 const FOREVER: Duration = Duration::from_hours(8760);
 /// Commands in flight when the configuration leaves it to the server.
 const COMMANDS_IN_FLIGHT: usize = 256;
 
-pub(crate) fn settings(config: &Config, version: &str) -> Settings {
+pub(crate) fn settings(config: &Config, version: &str, node: &str) -> Settings {
     let client = &config.client;
     let personal = &client.subscribe_to_user_personal_channel;
     Settings {
         version: version.to_owned(),
+        node: node.to_owned(),
+        unidirectional_disconnects: transports::disconnects(config),
         rules: Arc::new(config.channel.clone()),
         ping_interval: client.ping_interval,
         pong_timeout: client.pong_timeout,
@@ -96,8 +98,9 @@ pub(crate) fn origins(config: &Config) -> anyhow::Result<GlobSet> {
 pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
     let rate = config.client.connection_rate_limit;
     Ok(DoorSettings {
+        endpoints: transports::endpoints(config),
+        emulation: transports::emulation(config),
         websocket_compression: config.websocket.compression.is_some(),
-        websocket_path: (!config.websocket.disabled).then(|| config.websocket.handler_prefix.clone()),
         origins: origins(config)?,
         connection_limit: config.client.connection_limit,
         connection_rate_limit: rate.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),

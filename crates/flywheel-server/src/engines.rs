@@ -1,6 +1,7 @@
 //! Which engine there is. Nothing else in the program knows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flywheel_config::{Carrier, Config, RedisSettings};
 use flywheel_engine::{Broker, ControlSink, Dependencies, Dependency, MemoryEngine, MemoryLimits, Presence};
@@ -10,6 +11,8 @@ use flywheel_redis::topology::Context;
 use flywheel_runtime::{Clock, Random, Tasks};
 
 use crate::redis;
+
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What carries publications, presence and messages between nodes.
 pub(crate) struct Engines {
@@ -100,6 +103,18 @@ fn start_redis(
         random: Arc::clone(world.random),
         tasks: world.tasks.clone(),
     }))
+}
+
+/// Waits until everything serves, at most for this long. A node that starts to serve before that would be ready for a
+/// moment, since a short fault does not count, and turn its first clients away.
+pub(crate) async fn settled(dependencies: &dyn Dependencies, within: Duration) {
+    let all_serve = async {
+        while dependencies.dependencies().iter().any(|dependency| !dependency.ok) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // Who waits in vain starts all the same, and says why it is not ready.
+    tokio::time::timeout(within, all_serve).await.unwrap_or_default();
 }
 
 /// What all engines report, each entry named after its section unless that is the engine's own.

@@ -5,6 +5,7 @@ mod assemble;
 mod dev;
 pub mod doctor;
 mod engines;
+mod kept;
 mod logging;
 mod pem;
 mod process;
@@ -13,6 +14,7 @@ mod redis;
 mod server;
 mod source;
 pub mod tokens;
+mod transports;
 
 pub use dev::{DevMode, dev_file};
 pub use logging::Logging;

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use flywheel_api::{ApiKey, Exposure, HttpServer, Service, Upgrades, Upgrading};
+use flywheel_api::{ApiKey, Exposure, HttpServer, Service};
 use flywheel_config::{Changes, Config, Warning};
 use flywheel_engine::MemoryEngine;
 use flywheel_jwks::{HttpKeySets, Limits, Roots};
@@ -13,13 +13,12 @@ use flywheel_metrics::{Metrics, ReloadOutcome};
 use flywheel_node::{DrainedBy, Node, NodeParts, Routes, ShardPost, Watchdog};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
-use flywheel_transport::{
-    Adopter, Answer, Door, Handoff, Reactor, Sessions, SessionsParts, adoptions, listen,
-};
+use flywheel_transport::{Adopter, Door, Handoff, Reactor, Sessions, SessionsParts, adoptions, listen};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::engines::{Engines, Surroundings};
+use crate::engines::{Engines, Surroundings, settled};
+use crate::kept::KeptConnections;
 use crate::{ConfigSource, Logging, assemble, process, proxies};
 
 /// A running server.
@@ -48,6 +47,8 @@ pub enum Exit {
     Forced,
 }
 
+/// How long a start waits for its engine at most, whatever `health.grace` is.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 const DRAIN_STEP: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Part of the shutdown timeout that calls in flight may take before connections are closed.
@@ -92,8 +93,10 @@ impl Server {
         let world =
             Surroundings { uid: &uid, routes: &routes, clock: &clock, random: &random, tasks: &tasks };
         let engines = Engines::start(&config, &world)?;
+        let grace = assemble::health(&config).grace.min(SETTLE_MAX);
+        runtime.block_on(settled(&*engines.dependencies, grace));
         let parts = NodeParts {
-            uid,
+            uid: uid.clone(),
             name: config.node.name.clone().unwrap_or_else(|| default_name(address.port())),
             version: version.to_owned(),
             broker: engines.broker,
@@ -114,7 +117,7 @@ impl Server {
         };
         let mut access = assemble::access(&config)?;
         access.backends = proxies::backends(&config, &metrics, &clock)?;
-        let node = Node::new(parts, assemble::settings(&config, version), access);
+        let node = Node::new(parts, assemble::settings(&config, version, &uid), access);
         let door = Door::new(assemble::door(&config)?);
         let dev = source.built_in.is_some();
         let key = ApiKey::new(config.http_api.key.clone(), config.http_api.insecure);
@@ -130,7 +133,7 @@ impl Server {
             http.accept(listener, Exposure::Internal)?;
         }
         let adoptions: Vec<_> = polls.iter().map(|(_, bell)| adoptions(Arc::clone(bell))).collect();
-        http.upgrade_with(KeptConnections(Adopter::new(
+        http.upgrade_with(KeptConnections::new(Adopter::new(
             Arc::clone(&node),
             Arc::clone(&door),
             adoptions.clone(),
@@ -259,12 +262,15 @@ impl Server {
         let (loaded, _) = self.source.load()?;
         let config = loaded.config;
         // Everything that can fail comes first, so that it is all or nothing.
-        let settings = assemble::settings(&config, self.node.version());
+        let settings = assemble::settings(&config, self.node.version(), self.node.uid());
         let mut access = assemble::access(&config)?;
         access.backends = proxies::backends(&config, self.node.metrics(), self.node.clock())?;
         let mut door = assemble::door(&config)?;
         // Waits for a restart, like the rest of its section.
-        door.websocket_compression = self.door.settings().websocket_compression;
+        let kept = self.door.settings();
+        door.websocket_compression = kept.websocket_compression;
+        door.endpoints.clone_from(&kept.endpoints);
+        door.emulation.clone_from(&kept.emulation);
         log_warnings(&loaded.warnings);
         self.door.reload(door);
         self.node.reload(settings, access).await;
@@ -338,29 +344,6 @@ fn told_again() -> impl Future<Output = ()> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-        }
-    }
-}
-
-/// WebSockets on connections that carried other requests before, as a proxy that keeps connections open makes them.
-struct KeptConnections(Adopter);
-
-impl Upgrades for KeptConnections {
-    fn decide(&self, head: &[u8]) -> Upgrading {
-        match self.0.decide(head) {
-            Answer::NotOurs => Upgrading::No,
-            Answer::Refused(status) => Upgrading::Refused(status),
-            Answer::Accepted(accepted) => {
-                let mut headers = vec![
-                    ("connection", "Upgrade".to_owned()),
-                    ("upgrade", "websocket".to_owned()),
-                    ("sec-websocket-accept", accepted.accept.clone()),
-                ];
-                headers.extend(accepted.subprotocol.map(|name| ("sec-websocket-protocol", name.to_owned())));
-                let extensions = accepted.extensions.map(str::to_owned);
-                headers.extend(extensions.map(|agreed| ("sec-websocket-extensions", agreed)));
-                Upgrading::Yes(headers, Box::new(move |stream, read| accepted.adopt(stream, read)))
-            }
         }
     }
 }

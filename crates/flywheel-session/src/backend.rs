@@ -30,7 +30,7 @@ impl Session {
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             client: self.greeting.client,
-            transport: self.greeting.transport,
+            transport: self.greeting.transport.name(),
             protocol: match self.greeting.encoding {
                 Encoding::Json => "json",
                 Encoding::Protobuf => "protobuf",

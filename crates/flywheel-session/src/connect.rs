@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use flywheel_model::{Channel, ConnectClaims, SubscribeGrant};
 use flywheel_protocol::client::{
-    ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult,
+    ConnectRequest, ConnectResult, Reply, ReplyBody, ServerMessage, SubscribeResult, Transport,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 
@@ -190,6 +190,7 @@ impl Session {
             return self.close(turn, Disconnect::INAPPROPRIATE_PROTOCOL);
         };
         let settings = turn.settings;
+        let transport = self.greeting.transport;
         let pings = settings.ping_interval.filter(|_| self.greeting.app_pings);
         let expiry = self.expire_at.filter(|_| !settings.backend.refresh);
         let ttl = expiry.and_then(|moment| ttl(turn, moment));
@@ -201,9 +202,14 @@ impl Session {
             data,
             subs: results,
             ping: pings.map_or(0, |interval| u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(1)),
-            pong: pings.is_some() && settings.pong_timeout.is_some(),
+            pong: pings.is_some() && settings.pong_timeout.is_some() && !transport.is_unidirectional(),
+            session: if transport == Transport::WebSocket {
+                String::new()
+            } else {
+                self.session_id().to_string()
+            },
+            node: if transport.is_emulated() { settings.node.clone() } else { String::new() },
             time: if settings.include_server_time { turn.now.unix_millis } else { 0 },
-            ..ConnectResult::default()
         };
         turn.send(ServerMessage::Reply(Reply { id, body: ReplyBody::Connect(Box::new(result)) }));
         self.liveness = Liveness::start(turn.now.at, settings, self.greeting.random);
@@ -226,6 +232,7 @@ impl Session {
     }
 
     /// Connect fails. An error reply leaves the socket open so that it can be read; the client is expected to go.
+    /// A client that listens only is told a disconnect instead.
     pub(crate) fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) {
         let Phase::Connecting(connecting) = &self.phase else {
             return;
@@ -237,6 +244,13 @@ impl Session {
             Failure::ExpiredToken => ErrorCode::TOKEN_EXPIRED,
             Failure::Error(error) => error,
         };
+        if self.greeting.transport.is_unidirectional() {
+            // There is nobody who could react to an error.
+            let disconnect = turn.settings.disconnect_instead_of(&error);
+            self.phase = Phase::Closed;
+            turn.effects.push(Effect::Reject(error.code, disconnect));
+            return self.tear_down(turn);
+        }
         self.handle_closed(turn);
         self.phase = Phase::Refused { until };
         turn.send(ServerMessage::Reply(Reply { id, body: error.into() }));

@@ -44,6 +44,8 @@ pub enum Effect {
     TransportPing,
     /// Flush what is queued, then close with this code. No effect of the session follows but what cleans up.
     Close(Disconnect),
+    /// The same, because the connect request of a client that listens only failed with the error of this code.
+    Reject(u32, Disconnect),
     /// The client is connected as this user: from now on the server API can find it.
     Register(UserId),
     /// Route the channel's events to this subscription, from now on.

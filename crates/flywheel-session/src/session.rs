@@ -7,7 +7,7 @@ use flywheel_model::{
     CallerHeaders, ClientId, ClientInfo, Payload, SessionId, Timestamp, UnixSeconds, UserId,
 };
 use flywheel_protocol::client::{
-    Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult,
+    Command, Encoding, Reply, ReplyBody, Request, ServerMessage, SubscribeResult, Transport,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
 
@@ -26,8 +26,8 @@ pub struct Greeting {
     pub session: SessionId,
     /// How its messages are encoded.
     pub encoding: Encoding,
-    /// What carries it, as backends are told: `websocket`, `sse`, ..
-    pub transport: &'static str,
+    /// What carries it.
+    pub transport: Transport,
     /// What backends are to be told of the request that opened it; `None` when that is nothing.
     pub headers: Option<Arc<CallerHeaders>>,
     /// Whether pings travel as messages of this protocol; otherwise the transport has its own.
@@ -145,9 +145,24 @@ impl Session {
         self.greeting.encoding
     }
 
+    /// What carries the connection.
+    pub fn transport(&self) -> Transport {
+        self.greeting.transport
+    }
+
     /// Whose connection it is; anonymous until it is authenticated.
     pub fn user(&self) -> &UserId {
         &self.user
+    }
+
+    /// Whether nothing has been asked yet.
+    pub fn awaits_connect(&self) -> bool {
+        matches!(self.phase, Phase::New { .. })
+    }
+
+    /// Whether it hears nothing any more: it is over, or the client is expected to go.
+    pub fn is_deaf(&self) -> bool {
+        matches!(self.phase, Phase::Refused { .. } | Phase::Closed)
     }
 
     /// Whether `connect` has succeeded and the connection is not over.
@@ -225,7 +240,7 @@ impl Session {
 
     /// A control pong of the transport came; it answers a ping if those are what pings are.
     pub fn handle_transport_pong(&mut self, turn: &mut Turn<'_>) {
-        if !self.greeting.app_pings {
+        if !self.greeting.app_pings || self.greeting.transport == Transport::UniWebSocket {
             // One too many is allowed by the transport's own protocol.
             self.pong_took = self.liveness.pong(turn.now.at);
         }
@@ -285,7 +300,7 @@ impl Session {
         }
     }
 
-    fn tear_down(&mut self, turn: &mut Turn<'_>) {
+    pub(crate) fn tear_down(&mut self, turn: &mut Turn<'_>) {
         if std::mem::take(&mut self.admitted) {
             turn.tell(Tell::Released(self.user.clone()));
         }

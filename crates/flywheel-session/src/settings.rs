@@ -3,13 +3,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_model::ChannelRules;
-use flywheel_protocol::ErrorCode;
+use flywheel_protocol::{Disconnect, ErrorCode};
 
 /// What a session may and must do. One for all sessions of a node; a reload replaces it.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Server version, shown in the connect result.
     pub version: String,
+    /// Names the node, in the connect result of clients whose commands come in requests of their own.
+    pub node: String,
+    /// What a client that listens only is told instead of an error, by the error's code, where that is not what the
+    /// protocol says. Config block `client.connect_code_to_unidirectional_disconnect`.
+    pub unidirectional_disconnects: BTreeMap<u32, Disconnect>,
     /// Namespaces.
     pub rules: Arc<ChannelRules>,
     /// Time between pings; `None` sends none. Config key `client.ping_interval`.
@@ -114,6 +119,24 @@ impl RpcSettings {
 }
 
 impl Settings {
+    /// What a client that listens only is told when its connect request fails with `error`.
+    ///
+    /// Source: client protocol, section 9.
+    pub(crate) fn disconnect_instead_of(&self, error: &ErrorCode) -> Disconnect {
+        if let Some(disconnect) = self.unidirectional_disconnects.get(&error.code) {
+            return disconnect.clone();
+        }
+        if [ErrorCode::TOKEN_EXPIRED.code, ErrorCode::EXPIRED.code].contains(&error.code) {
+            Disconnect::EXPIRED
+        } else if error.code == ErrorCode::TOO_MANY_REQUESTS.code {
+            Disconnect::TOO_MANY_REQUESTS
+        } else if error.code == ErrorCode::PERMISSION_DENIED.code {
+            Disconnect::PERMISSION_DENIED
+        } else {
+            Disconnect::INTERNAL
+        }
+    }
+
     /// The name of the personal channel of `user`; `None` when there is no such thing.
     pub fn personal_channel_of(&self, user: &str) -> Option<String> {
         let personal = self.personal_channel.as_ref().filter(|_| !user.is_empty())?;
@@ -130,6 +153,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             version: "0.0.0".into(),
+            node: String::new(),
+            unidirectional_disconnects: BTreeMap::new(),
             rules: Arc::default(),
             ping_interval: Some(Duration::from_secs(25)),
             pong_timeout: Some(Duration::from_secs(8)),

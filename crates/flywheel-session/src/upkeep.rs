@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flywheel_model::{Now, Timestamp, UnixSeconds};
 use flywheel_protocol::Disconnect;
-use flywheel_protocol::client::ServerMessage;
+use flywheel_protocol::client::{ServerMessage, Transport};
 use flywheel_stream::HistoryQuery;
 
 use crate::effect::{Ask, Context, Effect, Outcome, Tell, Turn};
@@ -60,10 +60,11 @@ impl Session {
                 }
                 match self.liveness.due(now.at, turn.settings) {
                     Due::Nothing => {}
-                    Due::Ping if self.greeting.app_pings => turn.send(ServerMessage::Ping),
-                    Due::Ping => turn.effects.push(Effect::TransportPing),
+                    Due::Ping => self.ping(turn),
                     // The transport's own ping has no code for this: the connection is simply gone.
-                    Due::NoPong if !self.greeting.app_pings => {
+                    Due::NoPong
+                        if !self.greeting.app_pings || self.greeting.transport.is_unidirectional() =>
+                    {
                         return self.close(turn, Disconnect::CONNECTION_CLOSED);
                     }
                     Due::NoPong => return self.close(turn, Disconnect::NO_PONG),
@@ -72,6 +73,19 @@ impl Session {
                     self.look_after_subscriptions(turn);
                 }
             }
+        }
+    }
+
+    /// Client protocol, sections 3.4 and 9: who listens only is pinged in its own way, and a stream cannot answer at all.
+    fn ping(&mut self, turn: &mut Turn<'_>) {
+        if self.greeting.app_pings {
+            turn.send(ServerMessage::Ping);
+        }
+        if !self.greeting.app_pings || self.greeting.transport == Transport::UniWebSocket {
+            turn.effects.push(Effect::TransportPing);
+        }
+        if matches!(self.greeting.transport, Transport::UniSse | Transport::UniHttpStream) {
+            self.liveness.pong(turn.now.at);
         }
     }
 

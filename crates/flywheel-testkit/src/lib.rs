@@ -6,9 +6,11 @@
 //! - [`Signer`] signs tokens with keys of every kind, and shows the public half.
 //! - [`KeyServer`] publishes keys over HTTP, well or badly.
 //! - [`RawSocket`] sends what no well-behaved client would send.
+//! - [`Stream`] reads a response whose body comes piece by piece.
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
 //!
@@ -28,6 +30,7 @@ mod backing;
 mod client;
 mod connection;
 mod cutter;
+pub mod drill;
 mod external;
 mod http;
 mod key_server;
@@ -38,6 +41,7 @@ mod redis;
 mod server;
 mod settings;
 mod signer;
+mod stream;
 mod token;
 mod transcript;
 mod wait;
@@ -59,6 +63,7 @@ pub use rustix::process::Signal;
 pub use server::Server;
 pub use settings::{add_namespace, fixture, set};
 pub use signer::Signer;
+pub use stream::Stream;
 pub use token::{named_token, sign};
 pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
 pub use wait::{free_port, wait_until};

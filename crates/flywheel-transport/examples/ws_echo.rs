@@ -34,7 +34,7 @@ struct Echo {
 impl Application for Echo {
     type Context = Option<Deflate>;
 
-    fn admit(&mut self, request: &Request<'_>) -> Admission<Option<Deflate>> {
+    fn admit(&mut self, request: &Request<'_>, _rest: &[u8]) -> Admission<Option<Deflate>> {
         let offers = request.items("sec-websocket-extensions");
         let deflate = self.deflater.as_ref().and_then(|_| Deflate::accept(offers));
         Admission::WebSocket { subprotocol: None, deflate, context: deflate }

@@ -18,6 +18,13 @@ pub enum Admission<C> {
         /// What the application remembers of the request.
         context: C,
     },
+    /// It is answered with a response that does not end; the application writes all of it.
+    Stream {
+        /// Whether the connection may carry another request afterwards.
+        reusable: bool,
+        /// What the application remembers of the request.
+        context: C,
+    },
     /// It is answered with this status and closed.
     Refuse(u16),
     /// It is no business of the shard's: ordinary HTTP.
@@ -29,10 +36,10 @@ pub trait Application {
     /// What is remembered of a request until its connection is opened.
     type Context;
 
-    /// A connection's first request is complete.
-    fn admit(&mut self, request: &Request<'_>) -> Admission<Self::Context>;
+    /// The head of a connection's first request is complete; `rest` was read behind it.
+    fn admit(&mut self, request: &Request<'_>, rest: &[u8]) -> Admission<Self::Context>;
 
-    /// The connection is a WebSocket now.
+    /// The connection is a WebSocket now, or the response that does not end may begin.
     fn opened(&mut self, io: &mut Io, key: ClientKey, context: Self::Context);
 
     /// A message came.

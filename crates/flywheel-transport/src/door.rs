@@ -5,11 +5,15 @@ use flywheel_model::Timestamp;
 use globset::GlobSet;
 use parking_lot::{Mutex, RwLock};
 
+use crate::Endpoint;
+
 /// Who may come in, as configured.
 #[derive(Debug, Clone)]
 pub struct DoorSettings {
-    /// Path of the WebSocket endpoint; `None` when it is off.
-    pub websocket_path: Option<String>,
+    /// Where clients connect.
+    pub endpoints: Vec<Endpoint>,
+    /// Where clients of streams send their commands.
+    pub emulation: Option<EmulationEndpoint>,
     /// Whether the WebSocket endpoint agrees to compress messages.
     pub websocket_compression: bool,
     /// Origins that browsers may come from, as globs over the lower-cased text.
@@ -22,6 +26,22 @@ pub struct DoorSettings {
     pub user_id_header: Option<String>,
     /// Names in lower case of headers that are kept for the life of a connection, because some backend is told them.
     pub kept_headers: Vec<String>,
+}
+
+/// Where clients of streams send their commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmulationEndpoint {
+    /// Its path.
+    pub path: String,
+    /// Longest body of a request in bytes.
+    pub body_bytes_max: usize,
+}
+
+impl DoorSettings {
+    /// The endpoint that answers on `path`.
+    pub(crate) fn endpoint(&self, path: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.path == path)
+    }
 }
 
 /// There is no room for another connection: 503.
@@ -112,7 +132,8 @@ mod tests {
     fn door(connection_limit: Option<usize>, connection_rate_limit: Option<u32>) -> Arc<Door> {
         let origins = GlobSet::empty();
         Door::new(DoorSettings {
-            websocket_path: None,
+            endpoints: Vec::new(),
+            emulation: None,
             websocket_compression: false,
             origins,
             connection_limit,

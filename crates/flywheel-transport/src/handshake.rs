@@ -9,11 +9,13 @@ use flywheel_websocket::{
 
 use crate::application::{Admission, Application};
 use crate::reactor::{Handoff, Reactor};
+use crate::response::write_closing;
 use crate::socket::{Afterwards, Handshake, Open, Stage};
 
 /// What was decided about a first request.
 enum Outcome<C> {
     Http,
+    Stream { reusable: bool, context: C },
     Answered { refused: Option<u16>, context: Option<(C, Option<Deflate>)> },
 }
 
@@ -28,7 +30,7 @@ impl<A: Application> Reactor<A> {
             match Request::parse(bytes, Limits::default()) {
                 Ok(Some(request)) => {
                     let length = request.head_len();
-                    let outcome = self.request(slot, &request);
+                    let outcome = self.request(slot, &request, &bytes[length..]);
                     return self.act(slot, outcome, bytes, length);
                 }
                 Ok(None) => {
@@ -55,7 +57,7 @@ impl<A: Application> Reactor<A> {
             }
             Ok(Some(request)) => {
                 let length = request.head_len();
-                let outcome = self.request(slot, &request);
+                let outcome = self.request(slot, &request, &bytes[length..]);
                 self.act(slot, outcome, &mut begun.bytes, length);
             }
             Err(error) => self.refuse(slot, error.status()),
@@ -63,9 +65,10 @@ impl<A: Application> Reactor<A> {
     }
 
     /// Decides about a complete request; everything that borrows from it is done here.
-    fn request(&mut self, slot: u32, request: &Request<'_>) -> Outcome<A::Context> {
-        match self.app.admit(request) {
+    fn request(&mut self, slot: u32, request: &Request<'_>, rest: &[u8]) -> Outcome<A::Context> {
+        match self.app.admit(request, rest) {
             Admission::Http => Outcome::Http,
+            Admission::Stream { reusable, context } => Outcome::Stream { reusable, context },
             Admission::Refuse(status) => Outcome::Answered { refused: Some(status), context: None },
             Admission::WebSocket { subprotocol, deflate, context } => {
                 let outbox = self.app.outbox();
@@ -93,6 +96,14 @@ impl<A: Application> Reactor<A> {
     fn act(&mut self, slot: u32, outcome: Outcome<A::Context>, bytes: &mut [u8], head_length: usize) {
         match outcome {
             Outcome::Http => self.hand_off(slot, bytes),
+            Outcome::Stream { reusable, context } => {
+                self.app.outbox().open(slot);
+                if let Some(socket) = self.io.socket(slot) {
+                    socket.stage = Stage::Stream { reusable };
+                    let key = socket.key;
+                    self.app.opened(&mut self.io, key, context);
+                }
+            }
             Outcome::Answered { context: Some((context, deflate)), .. } => {
                 let open = self.new_websocket(deflate);
                 let Some(socket) = self.io.socket(slot) else {
@@ -119,7 +130,7 @@ impl<A: Application> Reactor<A> {
     fn refuse(&mut self, slot: u32, status: u16) {
         let outbox = self.app.outbox();
         outbox.open(slot);
-        let span = outbox.append(|arena| write_status(arena, status));
+        let span = outbox.append(|arena| write_closing(arena, status, "", ""));
         outbox.push(slot, span).unwrap_or_default();
         self.say_goodbye(slot);
     }
@@ -127,12 +138,10 @@ impl<A: Application> Reactor<A> {
     /// What is queued is the last that a connection gets before it became a WebSocket.
     fn say_goodbye(&mut self, slot: u32) {
         if let Some(socket) = self.io.socket(slot) {
-            socket.stage = Stage::Open(Open {
-                decoder: Decoder::new(self.settings.rules),
-                closing: Closing::Done,
-                ended: true,
-                afterwards: Afterwards::Linger,
-            });
+            socket.stage =
+                Stage::Open(Open { decoder: Decoder::new(self.settings.rules), closing: Closing::Done });
+            socket.ended = true;
+            socket.afterwards = Afterwards::Linger;
             if let Some(open) = socket.open() {
                 open.decoder.close();
             }
@@ -148,18 +157,18 @@ impl<A: Application> Reactor<A> {
             tracing::warn!("an HTTP connection was dropped: too many wait to be served");
         }
     }
-}
 
-/// Appends a response without a body, after which the connection is closed.
-fn write_status(out: &mut Vec<u8>, status: u16) {
-    let reason = match status {
-        400 => "Bad Request",
-        403 => "Forbidden",
-        408 => "Request Timeout",
-        431 => "Request Header Fields Too Large",
-        503 => "Service Unavailable",
-        _ => "Error",
-    };
-    let head = format!("HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    out.extend_from_slice(head.as_bytes());
+    /// Connections whose response has ended take their next request, as HTTP has it. Not from a server that stops.
+    pub(crate) fn reuse(&mut self) {
+        for slot in std::mem::take(&mut self.io.answered) {
+            match self.io.socket(slot).map(|socket| &socket.stage) {
+                Some(Stage::Stream { reusable: true }) if self.listener.is_some() => {
+                    self.hand_off(slot, &[]);
+                    self.app.gone(slot);
+                }
+                Some(Stage::Stream { .. }) => self.io.linger(slot),
+                _ => {}
+            }
+        }
+    }
 }

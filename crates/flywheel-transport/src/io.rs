@@ -41,6 +41,8 @@ pub struct Io {
     pub(crate) dead: Vec<u32>,
     /// Connections to be read although epoll will not say so.
     pub(crate) ready: Vec<u32>,
+    /// Connections whose response is complete, and which may carry another request.
+    pub(crate) answered: Vec<u32>,
     write_timeout: Duration,
     written: u64,
 }
@@ -61,6 +63,7 @@ impl Io {
             alarms: Wheel::new(now.at),
             dead: Vec::new(),
             ready: Vec::new(),
+            answered: Vec::new(),
             write_timeout,
             written: 0,
         }
@@ -109,10 +112,10 @@ impl Io {
         let Some(socket) = self.socket(slot) else {
             return;
         };
-        let Some(open) = socket.open() else {
+        if socket.open().is_none() {
             return self.dead.push(slot);
-        };
-        open.ended = true;
+        }
+        socket.ended = true;
         let key = socket.key;
         let span = outbox.append(|arena| {
             if let Some(open) = socket.open() {
@@ -123,6 +126,20 @@ impl Io {
             return self.dead.push(slot);
         }
         self.alarms.set(self.now.at + CLOSE_WAIT, (key, Alarm::Closing));
+    }
+
+    /// Ends a connection with what is queued. With `complete` it was a whole response, after which the connection may
+    /// carry another request if the client wants that.
+    pub fn close_response(&mut self, outbox: &mut Outbox, slot: u32, complete: bool) {
+        let Some(socket) = self.socket(slot) else {
+            return;
+        };
+        socket.ended = true;
+        let reusable = complete && matches!(socket.stage, Stage::Stream { reusable: true });
+        socket.afterwards = if reusable { Afterwards::Reuse } else { Afterwards::Linger };
+        if outbox.queued(slot) == 0 {
+            self.dead.push(slot);
+        }
     }
 
     /// Drops a connection at the end of the turn, without a word.
@@ -171,10 +188,11 @@ impl Io {
             Err(_) => self.dead.push(slot),
             Ok(Flushed::All) => {
                 socket.blocked_since = None;
-                let afterwards = socket.open().map_or(Afterwards::Stay, |open| open.afterwards);
-                match afterwards {
+                match socket.afterwards {
+                    _ if !socket.is_open() => {}
                     Afterwards::Close => self.dead.push(slot),
                     Afterwards::Linger => self.linger(slot),
+                    Afterwards::Reuse => self.answered.push(slot),
                     Afterwards::Stay if socket.watches_writing => self.watch(slot, false),
                     Afterwards::Stay => {}
                 }
@@ -212,7 +230,7 @@ impl Io {
     /// Drops the connections that are still in their handshake or linger.
     pub(crate) fn drop_unopened(&mut self) {
         for slot in self.slots() {
-            if self.socket(slot).is_some_and(|socket| socket.open().is_none()) {
+            if self.socket(slot).is_some_and(|socket| !socket.is_open()) {
                 self.dead.push(slot);
             }
         }
@@ -287,6 +305,8 @@ impl Io {
             paused: false,
             watches_writing: false,
             blocked_since: None,
+            ended: false,
+            afterwards: Afterwards::Stay,
         }));
         self.count += 1;
         Ok(key)

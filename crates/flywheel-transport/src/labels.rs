@@ -2,6 +2,7 @@
 
 use flywheel_metrics::{FrameType, MessageType, Method};
 use flywheel_model::ChannelEventKind;
+use flywheel_protocol::client::Transport;
 use flywheel_protocol::client::{PushBody, ReplyBody, Request, ServerMessage};
 
 /// The kind of a message, as metrics label it.
@@ -57,5 +58,18 @@ pub(crate) fn method(request: &Request) -> Method {
         Request::Refresh(_) => Method::Refresh,
         Request::SubRefresh(_) => Method::SubRefresh,
         Request::Pong | Request::Unknown => Method::Unknown,
+    }
+}
+
+/// What carries a connection, as metrics label it.
+pub(crate) const fn transport_label(transport: Transport) -> flywheel_metrics::Transport {
+    use flywheel_metrics::Transport as Label;
+    match transport {
+        Transport::WebSocket => Label::WebSocket,
+        Transport::Sse => Label::Sse,
+        Transport::HttpStream => Label::HttpStream,
+        Transport::UniWebSocket => Label::UniWebSocket,
+        Transport::UniSse => Label::UniSse,
+        Transport::UniHttpStream => Label::UniHttpStream,
     }
 }

@@ -6,20 +6,29 @@
 
 mod adoption;
 mod application;
+mod cors;
 mod departure;
 mod door;
+mod emulation;
+mod endpoint;
+mod farewell;
 mod handshake;
 mod io;
 mod labels;
 mod listen;
+mod query;
 mod reactor;
+mod response;
+mod seat;
 mod sessions;
 mod socket;
 mod welcome;
 
-pub use adoption::{Accepted, Adopter, Adoption, Adoptions, Answer, adoptions};
+pub use adoption::{Accepted, Adopter, Adoption, Adoptions, AfterHead, Answer, adoptions};
 pub use application::{Admission, Application};
-pub use door::{Door, DoorSettings, Full, Pass};
+pub use cors::Header;
+pub use door::{Door, DoorSettings, EmulationEndpoint, Full, Pass};
+pub use endpoint::{Endpoint, Farewell, Statuses};
 pub use flywheel_hub::Packing;
 pub use io::Io;
 pub use listen::{ListenError, listen};

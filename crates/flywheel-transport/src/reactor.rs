@@ -41,7 +41,7 @@ pub struct ReactorSettings {
 pub struct Reactor<A: Application> {
     poll: Poll,
     adoptions: Option<Adoptions<A::Context>>,
-    listener: Option<mio::net::TcpListener>,
+    pub(crate) listener: Option<mio::net::TcpListener>,
     /// Whether the listener has connections that could not be accepted.
     accept_again: bool,
     bell: Arc<Bell>,
@@ -160,6 +160,7 @@ impl<A: Application> Reactor<A> {
             self.app.turn(&mut self.io);
             self.alarms();
             self.io.flush(self.app.outbox());
+            self.reuse();
             self.bury();
             match stopped(&mut self.app, &self.io) {
                 Control::Run => {}
@@ -226,8 +227,12 @@ impl<A: Application> Reactor<A> {
         let mut adopted = Vec::new();
         adoptions.drain(&mut adopted);
         adoptions.release(adopted.len());
-        for Adoption { stream, mut read, deflate, context } in adopted {
-            let stage = Stage::Open(self.new_websocket(deflate));
+        for Adoption { stream, mut read, deflate, context, response } in adopted {
+            let stage = match response {
+                // Whoever sent more already gets no answer to it on this connection.
+                Some(reusable) => Stage::Stream { reusable: reusable && read.is_empty() },
+                None => Stage::Open(self.new_websocket(deflate)),
+            };
             let inserted = stream
                 .set_nonblocking(true)
                 .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
@@ -247,7 +252,7 @@ impl<A: Application> Reactor<A> {
     pub(crate) fn new_websocket(&self, deflate: Option<Deflate>) -> Open {
         let rules = Rules { compression: deflate.is_some(), ..self.settings.rules };
         let decoder = Decoder::new(rules);
-        Open { decoder, closing: Closing::Open, ended: false, afterwards: Afterwards::Stay }
+        Open { decoder, closing: Closing::Open }
     }
 
     /// Reads a connection. A panic there is a bug of ours, and ends that connection alone.
@@ -301,6 +306,8 @@ impl<A: Application> Reactor<A> {
         match &mut socket.stage {
             Stage::Handshake(_) => self.handshake(slot, bytes),
             Stage::Open(_) => self.frames(slot, bytes),
+            // Nothing is to be said on it before the response has ended; what is, is not heard.
+            Stage::Stream { reusable } => *reusable = false,
             Stage::Lingering => {}
         }
     }
@@ -322,7 +329,10 @@ impl<A: Application> Reactor<A> {
                     break;
                 }
             };
-            let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
+            let Some(socket) = self.io.socket(slot) else {
+                break;
+            };
+            let Some(open) = socket.open() else {
                 break;
             };
             match event {
@@ -354,7 +364,7 @@ impl<A: Application> Reactor<A> {
                     let outbox = self.app.outbox();
                     let answers = open.closing.may_send();
                     let span = outbox.append(|arena| open.closing.handle_close(arena, code));
-                    open.afterwards = Afterwards::Close;
+                    socket.afterwards = Afterwards::Close;
                     // Without anything left to write there is no flush that would close it.
                     if !answers && outbox.queued(slot) == 0 || outbox.push(slot, span).is_err() {
                         self.io.dead.push(slot);
@@ -371,11 +381,14 @@ impl<A: Application> Reactor<A> {
     /// The peer broke the protocol: says so, and waits for nothing more.
     fn fail(&mut self, slot: u32, error: ProtocolError) {
         let outbox = self.app.outbox();
-        let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
+        let Some(socket) = self.io.socket(slot) else {
+            return;
+        };
+        socket.afterwards = Afterwards::Linger;
+        let Some(open) = socket.open() else {
             return;
         };
         let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
-        open.afterwards = Afterwards::Linger;
         if outbox.push(slot, span).is_err() {
             self.io.dead.push(slot);
         }
@@ -384,8 +397,8 @@ impl<A: Application> Reactor<A> {
 
     /// Tells the application once that a connection is over.
     fn end(&mut self, slot: u32) {
-        let open = self.io.socket(slot).and_then(|socket| socket.open());
-        if open.is_some_and(|open| !std::mem::replace(&mut open.ended, true)) {
+        let socket = self.io.socket(slot).filter(|socket| socket.is_open());
+        if socket.is_some_and(|socket| !std::mem::replace(&mut socket.ended, true)) {
             self.app.ended(&mut self.io, slot);
         }
     }

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use flywheel_engine::Answer;
 use flywheel_hub::{ClientKey, Hub, Outbox, Packing, Pending};
-use flywheel_metrics::{ConnectionKind, Method, ShardCounters, Transport};
+use flywheel_metrics::{ConnectionKind, Method, ShardCounters};
 use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
-use flywheel_protocol::client::{Command, PushBody, ReplyBody, ServerMessage, commands};
+use flywheel_protocol::client::{
+    Command, ConnectRequest, PushBody, ReplyBody, Request as CommandRequest, ServerMessage, Transport,
+    commands, connect_request,
+};
 use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
 use flywheel_runtime::Random;
 use flywheel_session::{Ask, Context, Effect, Greeting, Outcome, Session, Settings, Turn};
@@ -18,10 +21,11 @@ use flywheel_websocket::{MessageKind, Request};
 
 use crate::application::{Admission, Application};
 use crate::departure::Departure;
-use crate::door::Pass;
-use crate::labels::{event_labels, frame_type, method};
+use crate::emulation::Emulation;
+use crate::labels::{event_labels, frame_type, method, transport_label};
 use crate::reactor::Control;
-use crate::welcome::{Welcome, welcome};
+use crate::seat::Seat;
+use crate::welcome::{First, Welcome, welcome};
 use crate::{Door, Io};
 
 /// What the sessions of a shard need.
@@ -44,12 +48,13 @@ pub struct SessionsParts {
 
 /// The messaging server as an [`Application`]: drives the sessions of one shard.
 pub struct Sessions {
-    parts: SessionsParts,
+    pub(crate) parts: SessionsParts,
     settings: Arc<Settings>,
-    hub: Hub,
+    pub(crate) hub: Hub,
     /// Those who are inside, by slot.
-    passes: Vec<Option<Pass>>,
-    counters: ShardCounters,
+    pub(crate) seats: Vec<Option<Seat>>,
+    emulation: Emulation,
+    pub(crate) counters: ShardCounters,
     counters_flushed: Timestamp,
     /// Of the command that is being handled, for its errors; an answer that comes later has none.
     method: Method,
@@ -83,7 +88,8 @@ impl Sessions {
         hub.set_packing(parts.packing);
         Self {
             hub,
-            passes: Vec::new(),
+            seats: Vec::new(),
+            emulation: Emulation::default(),
             counters: ShardCounters::new(parts.node.metrics()),
             counters_flushed: now,
             method: Method::Unknown,
@@ -128,7 +134,8 @@ impl Sessions {
             match effect {
                 Effect::Send(message) => self.send(io, slot, &message),
                 Effect::TransportPing => io.ping(&mut self.hub.outbox, slot),
-                Effect::Close(disconnect) => self.close(io, slot, &disconnect),
+                Effect::Close(disconnect) => self.close(io, slot, &disconnect, None),
+                Effect::Reject(code, disconnect) => self.close(io, slot, &disconnect, Some(code)),
                 Effect::Register(user) => {
                     self.hub.register(slot, user);
                 }
@@ -178,8 +185,9 @@ impl Sessions {
             }
             ServerMessage::Ping => {}
         }
+        self.begin_late(io, slot);
         match self.hub.send(slot, message) {
-            Ok(length) => self.counters.sent(Transport::WebSocket, frame_type(message), 1, length as u64),
+            Ok(length) => self.count_sent(slot, message, length),
             Err(disconnect) => self.with_session(io, slot, |session, turn| session.close(turn, disconnect)),
         }
     }
@@ -188,26 +196,13 @@ impl Sessions {
         self.hub.get(slot).map_or(UNINTRODUCED, |client| kind(&client.session))
     }
 
-    fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect) {
-        self.parts.node.metrics().client.server_disconnect(disconnect.code);
-        if disconnect.code == Disconnect::CONNECTION_CLOSED.code {
-            return io.drop_connection(slot);
-        }
-        if *disconnect == Disconnect::INSUFFICIENT_STATE {
-            self.counters.gap_found();
-            self.counters.gap_given_up();
-        }
-        if *disconnect == Disconnect::SLOW {
-            self.counters.slow_consumer();
-            tracing::debug!(slot, "a client reads too slowly");
-            // A close frame in the middle of one that is half written would be garbage.
-            if self.hub.outbox.is_blocked(slot) {
-                return io.drop_connection(slot);
-            }
-            self.hub.outbox.discard(slot);
-        }
-        self.parts.node.metrics().transport.closed(Transport::WebSocket, disconnect.code);
-        io.close(&mut self.hub.outbox, slot, disconnect.code, &disconnect.reason);
+    pub(crate) fn count_sent(&mut self, slot: u32, message: &ServerMessage, length: usize) {
+        let transport = transport_label(self.transport(slot));
+        self.counters.sent(transport, frame_type(message), 1, length as u64);
+    }
+
+    pub(crate) fn transport(&self, slot: u32) -> Transport {
+        self.hub.get(slot).map_or(Transport::WebSocket, |client| client.session.transport())
     }
 
     fn ask(&mut self, io: &mut Io, slot: u32, context: Context, ask: Ask) {
@@ -258,7 +253,11 @@ impl Sessions {
                 let started = self.parts.node.clock().elapsed();
                 let delivered = self.hub.deliver(io.now(), &self.settings, &event, &mut effects);
                 let (kind, frame) = event_labels(&event.kind);
-                self.counters.sent(Transport::WebSocket, frame, delivered.messages, delivered.bytes);
+                for (transport, (messages, bytes)) in Transport::ALL.into_iter().zip(delivered.by_transport) {
+                    if messages > 0 {
+                        self.counters.sent(transport_label(transport), frame, messages, bytes);
+                    }
+                }
                 self.counters.delivered(delivered.messages);
                 self.counters.filtered(delivered.filtered);
                 self.counters.broadcast(kind, self.parts.node.clock().elapsed().saturating_sub(started));
@@ -290,6 +289,16 @@ impl Sessions {
                     let wanted = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
                     answer.send(self.hub.routing().count(wanted)).unwrap_or_default();
                 }
+                Mail::Frame(session, frame, answer) => match self.emulation.slot(session) {
+                    Some(slot) if self.must_wait(io, slot) => {
+                        self.emulation.wait(slot, (frame, answer));
+                    }
+                    Some(slot) => {
+                        self.message(io, slot, MessageKind::Text, &frame);
+                        answer.send(true).unwrap_or_default();
+                    }
+                    None => answer.send(true).unwrap_or_default(),
+                },
                 Mail::Flush(answer) => answer.send(()).unwrap_or_default(),
                 Mail::Depart(disconnect, spread) => {
                     let hub = &self.hub;
@@ -395,20 +404,51 @@ impl Sessions {
     /// After a session has worked: its next timer, and whether it wants more to do.
     fn rest(&mut self, io: &mut Io, slot: u32) {
         self.hub.schedule(slot, io.now(), &self.settings);
-        let Some(client) = self.hub.get(slot) else {
-            return;
-        };
-        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
-        if client.session.is_saturated(&turn) {
+        let saturated = self.is_saturated(io, slot);
+        if !self.transport(slot).is_websocket() {
+            // What a stream reads is only whether its client is still there.
+            if !saturated && let Some((frame, answer)) = self.emulation.next(slot) {
+                self.message(io, slot, MessageKind::Text, &frame);
+                answer.send(true).unwrap_or_default();
+            }
+        } else if saturated {
             io.pause(slot);
         } else {
             io.resume(slot);
         }
     }
 
+    /// Whether a frame that came in a request of its own has to wait.
+    fn must_wait(&mut self, io: &Io, slot: u32) -> bool {
+        let deaf = self.hub.get(slot).is_some_and(|client| client.session.is_deaf());
+        !deaf && (self.is_saturated(io, slot) || self.emulation.is_waiting(slot))
+    }
+
+    fn is_saturated(&mut self, io: &Io, slot: u32) -> bool {
+        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+        self.hub.get(slot).is_some_and(|client| client.session.is_saturated(&turn))
+    }
+
+    /// The first message of a client that says nothing else.
+    fn only_message(&mut self, io: &mut Io, slot: u32, payload: &[u8]) {
+        match connect_request(payload) {
+            Ok(request) => self.command(io, slot, connect(Box::new(request))),
+            Err(malformed) => {
+                tracing::debug!(slot, %malformed, "a client sent what is no connect request");
+                if let Some(seat) = self.seats.get_mut(slot as usize).and_then(Option::as_mut) {
+                    // Nothing has been said yet: the close frame says it all.
+                    seat.farewell.push = false;
+                }
+                self.with_session(io, slot, Session::handle_malformed);
+                self.carry_out(io);
+            }
+        }
+        self.rest(io, slot);
+    }
+
     fn count_pong(&mut self, slot: u32) {
         if let Some(took) = self.hub.get_mut(slot).and_then(|client| client.session.take_pong()) {
-            self.counters.pong(Transport::WebSocket, took);
+            self.counters.pong(transport_label(self.transport(slot)), took);
         }
     }
 
@@ -424,29 +464,35 @@ impl Sessions {
     }
 }
 
+/// The connect request of a client that says nothing else, as a command.
+fn connect(request: Box<ConnectRequest>) -> Command {
+    Command { id: 1, request: CommandRequest::Connect(request) }
+}
+
 /// How metrics label a connection.
 fn kind(session: &Session) -> ConnectionKind {
     let (has_name, has_version) = session.introduced();
-    ConnectionKind { has_name, has_version, ..UNINTRODUCED }
+    ConnectionKind { transport: transport_label(session.transport()), has_name, has_version }
 }
 
 const UNINTRODUCED: ConnectionKind =
-    ConnectionKind { transport: Transport::WebSocket, has_name: false, has_version: false };
+    ConnectionKind { transport: transport_label(Transport::WebSocket), has_name: false, has_version: false };
 
 impl Application for Sessions {
     type Context = Welcome;
 
-    fn admit(&mut self, request: &Request<'_>) -> Admission<Welcome> {
-        welcome(&self.parts.door, &self.parts.node, request)
+    fn admit(&mut self, request: &Request<'_>, rest: &[u8]) -> Admission<Welcome> {
+        welcome(&self.parts.door, &self.parts.node, request, rest)
     }
 
     fn opened(&mut self, io: &mut Io, key: ClientKey, context: Welcome) {
         let random = &self.parts.random;
+        let shard = u8::try_from(self.parts.shard).unwrap_or(u8::MAX);
         let greeting = Greeting {
             client: ClientId::from_random(random.next_u128()),
-            session: SessionId::from_random(random.next_u128()),
+            session: SessionId::from_random_in(random.next_u128(), shard),
             encoding: context.encoding,
-            transport: Transport::WebSocket.as_str(),
+            transport: context.transport,
             headers: context.headers,
             app_pings: context.app_pings,
             random: random.next_u64(),
@@ -454,15 +500,15 @@ impl Application for Sessions {
         };
         let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
-        self.hub.insert(key, session);
+        if context.transport.is_emulated() {
+            self.emulation.opened(session.session_id(), key.slot);
+        }
+        let chunked = context.response.as_ref().is_some_and(|response| response.chunked);
+        self.hub.insert(key, session, chunked);
         if let Some(deflate) = context.deflate {
             self.hub.compress(key.slot, deflate);
         }
-        let index = key.slot as usize;
-        if self.passes.len() <= index {
-            self.passes.resize_with(index + 1, || None);
-        }
-        self.passes[index] = Some(context.pass);
+        self.take_seat(io, key.slot, context.pass, context.farewell, context.response);
         let departing = self.departure.as_ref().filter(|_| self.parts.node.refuses_clients());
         let departing = departing.map(|departure| departure.disconnect.clone());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.disconnect.clone());
@@ -470,17 +516,32 @@ impl Application for Sessions {
             self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
             self.carry_out(io);
         }
-        self.hub.schedule(key.slot, io.now(), &self.settings);
+        match context.first {
+            First::Nothing => self.hub.schedule(key.slot, io.now(), &self.settings),
+            First::Frame(frame) => self.message(io, key.slot, MessageKind::Text, &frame),
+            First::Connect(request) => {
+                self.command(io, key.slot, connect(request));
+                self.rest(io, key.slot);
+            }
+        }
     }
 
     fn message(&mut self, io: &mut Io, slot: u32, _kind: MessageKind, payload: &[u8]) {
-        let Some(encoding) = self.hub.get(slot).map(|client| client.session.encoding()) else {
+        let Some(client) = self.hub.get(slot) else {
             return;
         };
+        let encoding = client.session.encoding();
+        if client.session.transport() == Transport::UniWebSocket {
+            if client.session.awaits_connect() {
+                self.only_message(io, slot, payload);
+            }
+            return;
+        }
         for command in commands(payload, encoding) {
             match command {
                 Ok(command) => {
-                    self.counters.received(Transport::WebSocket, method(&command.request).into(), 0);
+                    let transport = transport_label(self.transport(slot));
+                    self.counters.received(transport, method(&command.request).into(), 0);
                     self.command(io, slot, command);
                 }
                 Err(malformed) => {
@@ -508,7 +569,10 @@ impl Application for Sessions {
     fn gone(&mut self, slot: u32) {
         match self.hub.remove(slot) {
             Some(client) => {
-                self.passes[slot as usize] = None;
+                self.seats[slot as usize] = None;
+                if client.session.transport().is_emulated() {
+                    self.emulation.gone(client.session.session_id(), slot);
+                }
                 if client.session.was_connected() {
                     self.counters.connection_closed(kind(&client.session));
                 }

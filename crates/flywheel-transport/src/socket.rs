@@ -15,6 +15,10 @@ pub(crate) struct Socket {
     pub watches_writing: bool,
     /// Since when it takes no bytes although there are some.
     pub blocked_since: Option<Timestamp>,
+    /// Whether the application has been told that it is over.
+    pub ended: bool,
+    /// What happens once everything is written.
+    pub afterwards: Afterwards,
 }
 
 /// How far a connection has come.
@@ -24,6 +28,11 @@ pub(crate) enum Stage {
     Handshake(Option<Box<Handshake>>),
     /// Frames flow.
     Open(Open),
+    /// A response is written that ends when the client goes or is sent away.
+    Stream {
+        /// Whether the connection may carry another request afterwards.
+        reusable: bool,
+    },
     /// Everything is said; the peer's end of the connection is awaited, and what it sends is thrown away.
     Lingering,
 }
@@ -40,10 +49,6 @@ pub(crate) struct Handshake {
 pub(crate) struct Open {
     pub decoder: Decoder,
     pub closing: Closing,
-    /// Whether the application has been told that it is over.
-    pub ended: bool,
-    /// What happens once everything is written.
-    pub afterwards: Afterwards,
 }
 
 /// What happens to a connection once everything is written.
@@ -55,13 +60,20 @@ pub(crate) enum Afterwards {
     Close,
     /// The peer may still be sending: see [`Io::linger`](crate::Io).
     Linger,
+    /// A response has ended: the next request is awaited.
+    Reuse,
 }
 
 impl Socket {
     pub(crate) fn open(&mut self) -> Option<&mut Open> {
         match &mut self.stage {
             Stage::Open(open) => Some(open),
-            Stage::Handshake(_) | Stage::Lingering => None,
+            Stage::Handshake(_) | Stage::Stream { .. } | Stage::Lingering => None,
         }
+    }
+
+    /// Whether the application has it.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open(_) | Stage::Stream { .. })
     }
 }

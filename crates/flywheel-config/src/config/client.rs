@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::endpoints::code;
 use crate::view::View;
 
 /// Rules for connections. Config section `client`.
@@ -54,6 +56,9 @@ pub struct Client {
     pub user_id_http_header: Option<String>,
     /// Admit everybody to everything.
     pub insecure: bool,
+    /// Code and reason of the disconnect that clients which only listen are told, by the code of the connect error it
+    /// stands for; empty unless enabled.
+    pub connect_code_to_unidirectional_disconnect: BTreeMap<u32, (u32, String)>,
     /// Server-side subscription of each user to a channel of its own.
     pub subscribe_to_user_personal_channel: PersonalChannel,
 }
@@ -118,6 +123,16 @@ impl std::fmt::Debug for TokenConfig {
     }
 }
 
+/// The first rule for a code counts.
+fn disconnects(view: &View<'_>) -> BTreeMap<u32, (u32, String)> {
+    let mut by_code = BTreeMap::new();
+    for rule in view.items("transforms").into_iter().filter(|_| view.is("enabled")) {
+        let to = (code(&rule, "to.code"), rule.text("to.reason").to_owned());
+        by_code.entry(code(&rule, "code")).or_insert(to);
+    }
+    by_code
+}
+
 impl Client {
     pub(super) fn read(view: &View<'_>) -> Self {
         let separate = view.section("subscription_token");
@@ -147,6 +162,9 @@ impl Client {
             insecure_skip_token_signature_verify: view.is("insecure_skip_token_signature_verify"),
             user_id_http_header: view.some_text("user_id_http_header"),
             insecure: view.is("insecure"),
+            connect_code_to_unidirectional_disconnect: disconnects(
+                &view.section("connect_code_to_unidirectional_disconnect"),
+            ),
             subscribe_to_user_personal_channel: PersonalChannel {
                 enabled: personal.is("enabled"),
                 personal_channel_namespace: personal.text("personal_channel_namespace").to_owned(),

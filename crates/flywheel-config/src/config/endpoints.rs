@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::view::View;
@@ -63,6 +64,40 @@ pub struct WebSocketCompression {
     pub min_size: usize,
     /// Effort, 1 to 9.
     pub level: u32,
+}
+
+/// Clients that only listen, over WebSocket. Config section `uni_websocket`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniWebSocket {
+    /// Serve it.
+    pub enabled: bool,
+    /// Path it answers on, without a slash at the end; empty for the root.
+    pub handler_prefix: String,
+    /// Drop the connection without a close frame.
+    pub disable_closing_handshake: bool,
+    /// Send no disconnect push before closing.
+    pub disable_disconnect_push: bool,
+}
+
+/// A transport whose messages are the body of a response, or the endpoint for commands of its clients. Config sections
+/// `sse`, `http_stream`, `emulation`, `uni_sse` and `uni_http_stream`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEndpoint {
+    /// Serve it. Section `emulation` has no such key.
+    pub enabled: bool,
+    /// Path it answers on, without a slash at the end; empty for the root.
+    pub handler_prefix: String,
+    /// Longest body of a request in bytes; `None` sets no limit.
+    pub max_request_body_size: Option<usize>,
+    /// Answer refused connects with a status; `None` unless it is enabled, which only the unidirectional ones can be.
+    pub connect_code_to_http_response: Option<ConnectStatuses>,
+}
+
+/// Statuses for refused connects. Config block `connect_code_to_http_response`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectStatuses {
+    /// Status and body by code of the error or the disconnect; the first rule for a code counts.
+    pub by_code: BTreeMap<u32, (u16, String)>,
 }
 
 /// Remote procedure calls. Config section `rpc`.
@@ -137,6 +172,46 @@ impl WebSocket {
             compression: view.is("compression").then(compression),
         }
     }
+}
+
+impl UniWebSocket {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        Self {
+            enabled: view.is("enabled"),
+            handler_prefix: handler_prefix(view),
+            disable_closing_handshake: view.is("disable_closing_handshake"),
+            disable_disconnect_push: view.is("disable_disconnect_push"),
+        }
+    }
+}
+
+impl StreamEndpoint {
+    pub(super) fn read(view: &View<'_>) -> Self {
+        let statuses = view.section("connect_code_to_http_response");
+        Self {
+            enabled: view.is("enabled"),
+            handler_prefix: handler_prefix(view),
+            max_request_body_size: view.limit("max_request_body_size"),
+            connect_code_to_http_response: statuses.is("enabled").then(|| ConnectStatuses::read(&statuses)),
+        }
+    }
+}
+
+impl ConnectStatuses {
+    fn read(view: &View<'_>) -> Self {
+        let mut by_code = BTreeMap::new();
+        for rule in view.items("transforms") {
+            let status = u16::try_from(rule.int("to.status_code")).unwrap_or(500);
+            let body = rule.text("to.body").to_owned();
+            by_code.entry(code(&rule, "code")).or_insert((status, body));
+        }
+        Self { by_code }
+    }
+}
+
+/// A code of the client protocol.
+pub(super) fn code(view: &View<'_>, name: &str) -> u32 {
+    u32::try_from(view.int(name)).unwrap_or(0)
 }
 
 impl Rpc {

@@ -15,8 +15,7 @@ fn large() -> Given {
 fn it_loads_with_a_warning_for_each_part_that_is_not_there_yet() {
     let loaded = large().loaded();
     let keys: Vec<&str> = loaded.warnings.iter().map(Warning::key).collect();
-    let expected =
-        ["channel.proxy.subscribe.endpoint", "grpc_api", "sse", "http_stream", "admin", "consumers"];
+    let expected = ["channel.proxy.subscribe.endpoint", "grpc_api", "admin", "consumers"];
     assert_eq!(keys, expected);
     assert!(loaded.warnings.iter().all(|warning| matches!(warning, Warning::NotSupported { .. })));
 }

@@ -25,5 +25,5 @@ fn every_key_has_a_row() {
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, flywheel_config::keys().len());
     assert!(page.contains("| `client.channel_limit` | int | `128` | yes, reload | "));
-    assert!(page.contains("| `sse.enabled` | bool | `false` | not yet | "));
+    assert!(page.contains("| `webtransport.enabled` | bool | `false` | not yet | "));
 }

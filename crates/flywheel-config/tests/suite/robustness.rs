@@ -74,6 +74,15 @@ proptest! {
     }
 
     #[test]
+    fn any_address_of_redis_is_read_or_refused(
+        text in "((rediss?|unix|tcp)(\\+(sentinel|cluster))?://)?[a-z:@/?#%\\[\\],=&.0-9 \u{e4}]{0,24}",
+        kind in "address|cluster_address|sentinel_address",
+    ) {
+        let redis = json!({ kind: [text], "sentinel_master_name": "m" });
+        load_everything(&json!({"engine": {"type": "redis", "redis": redis}}).to_string(), Format::Json, &BTreeMap::new());
+    }
+
+    #[test]
     fn any_text_is_a_file_or_refused(text in "(\\PC|\n|\t){0,80}|([a-z]{1,6}: ?[\\[{\"'&*|>-]?.{0,8}\n){0,6}") {
         for format in [Format::Json, Format::Yaml, Format::Toml] {
             load_everything(&text, format, &BTreeMap::new());

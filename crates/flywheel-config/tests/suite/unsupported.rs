@@ -4,9 +4,9 @@ use crate::Given;
 
 #[test]
 fn a_section_gets_one_warning_however_many_keys_are_set() {
-    let given = Given::yaml("sse: {enabled: true, handler_prefix: /s, max_request_body_size: 5}");
-    let warning = "config.yaml: sse is not supported yet and has no effect (set: sse.enabled, sse.handler_prefix, \
-                   sse.max_request_body_size)";
+    let given = Given::yaml("uni_grpc: {enabled: true, address: a, max_receive_message_size: 5}");
+    let warning = "config.yaml: uni_grpc is not supported yet and has no effect (set: uni_grpc.enabled, uni_grpc.address, \
+                   uni_grpc.max_receive_message_size)";
     assert_eq!(given.warnings(), warning);
     let given = Given::yaml("map_broker: {redis: {address: a, db: 1, user: u, password: p, prefix: x}}");
     let warning = "config.yaml: map_broker is not supported yet and has no effect (set: map_broker.redis.prefix, \
@@ -16,9 +16,9 @@ fn a_section_gets_one_warning_however_many_keys_are_set() {
 
 #[test]
 fn a_section_that_is_off_and_a_key_at_its_default_get_none() {
-    assert_eq!(Given::yaml("sse: {enabled: false, handler_prefix: /s}").warnings(), "");
+    assert_eq!(Given::yaml("webtransport: {enabled: false, handler_prefix: /s}").warnings(), "");
     assert_eq!(Given::yaml("http_server: {tls: {cert_pem: x}}").warnings(), "");
-    assert_eq!(Given::yaml("emulation: {handler_prefix: /emulation}").warnings(), "");
+    assert_eq!(Given::yaml("swagger: {handler_prefix: /swagger}").warnings(), "");
     assert_eq!(Given::yaml("consumers: [{name: off, type: kafka, kafka: {topics: a}}]").warnings(), "");
 }
 

@@ -31,7 +31,15 @@ fn each_client_gets_an_event_in_its_own_encoding() {
     assert_eq!(shard.read(1), frame(2, protobuf));
     assert_eq!(shard.read(4), text(ONE));
     let bytes = (ONE.len() + protobuf.len()) as u64;
-    assert_eq!(delivered, Delivered { messages: 2, bytes, filtered: 0 });
+    assert_eq!(
+        delivered,
+        Delivered {
+            messages: 2,
+            bytes,
+            filtered: 0,
+            by_transport: [(2, bytes), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]
+        }
+    );
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Shard {
             client: ClientId::from_random(random),
             session: SessionId::from_random(!random),
             encoding,
-            transport: "websocket",
+            transport: flywheel_protocol::client::Transport::WebSocket,
             headers: None,
             app_pings: true,
             random: 0,
@@ -64,7 +64,7 @@ impl Shard {
         let turn = Turn { now: self.now, settings: &self.settings, effects: &mut Vec::new() };
         let session = Session::new(greeting, &turn);
         self.hub.outbox.open(slot);
-        self.hub.insert(ClientKey { slot, generation }, session);
+        self.hub.insert(ClientKey { slot, generation }, session, false);
         self.send(slot, &format!(r#"{{"id":1,"connect":{{"token":"{user}"}}}}"#));
         self.read(slot);
     }
@@ -105,7 +105,7 @@ impl Shard {
                         self.act(slot, |session, turn| session.close(turn, disconnect));
                     }
                 }
-                Effect::Close(disconnect) => {
+                Effect::Close(disconnect) | Effect::Reject(_, disconnect) => {
                     if disconnect == Disconnect::SLOW {
                         self.hub.outbox.discard(slot);
                     }

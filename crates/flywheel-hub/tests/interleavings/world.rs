@@ -132,7 +132,7 @@ impl World {
             client: ClientId::from_random(random),
             session: SessionId::from_random(!random),
             encoding: Encoding::Json,
-            transport: "websocket",
+            transport: flywheel_protocol::client::Transport::WebSocket,
             headers: None,
             app_pings: true,
             random: 0,
@@ -141,7 +141,7 @@ impl World {
         let turn = Turn { now: self.now, settings: settings(), effects: &mut Vec::new() };
         let session = Session::new(greeting, &turn);
         self.hub.outbox.open(slot);
-        self.hub.insert(ClientKey { slot, generation }, session);
+        self.hub.insert(ClientKey { slot, generation }, session, false);
         self.prompt = true;
         let request = flywheel_protocol::client::Request::Connect(Box::default());
         self.act(client, |session, turn| {
@@ -164,7 +164,7 @@ impl World {
         for (slot, effect) in effects {
             match effect {
                 Effect::Send(message) => drop(self.hub.send(slot, &message)),
-                Effect::Close(_) => self.clients[slot as usize].closed = true,
+                Effect::Close(_) | Effect::Reject(..) => self.clients[slot as usize].closed = true,
                 Effect::Register(user) => self.hub.register(slot, user),
                 Effect::Attach(sub, channel) => drop(self.hub.attach(slot, sub, &channel)),
                 Effect::Detach(sub, channel) => drop(self.hub.detach(slot, sub, &channel)),

@@ -1,5 +1,6 @@
 use prost::Message as _;
 
+use super::ConnectRequest;
 use super::Encoding;
 use super::command::{Command, Envelope, Malformed};
 use crate::json;
@@ -17,6 +18,17 @@ pub struct Commands<'a> {
 /// The commands in `message`.
 pub fn commands(message: &[u8], encoding: Encoding) -> Commands<'_> {
     Commands { rest: message, encoding, ended: false }
+}
+
+/// The bare connect request of a client that says nothing else; `null` is the empty one.
+///
+/// # Errors
+/// It cannot be decoded.
+///
+/// Source: client protocol, section 9.
+pub fn connect_request(text: &[u8]) -> Result<ConnectRequest, Malformed> {
+    let lossy = String::from_utf8_lossy(text);
+    json::from_slice(lossy.as_bytes()).map_err(malformed)
 }
 
 impl Iterator for Commands<'_> {

@@ -118,6 +118,12 @@ messages! {
     UnsubscribeRequest {
         channel: String [string] 1,
     }
+    /// A frame for a connection that only the server can write to.
+    EmulationRequest {
+        node: String [string] 1,
+        session: String [string] 2,
+        data: Bytes [bytes = "bytes"] 3,
+    }
     /// A result without fields.
     Empty {}
     SubRefreshRequest {

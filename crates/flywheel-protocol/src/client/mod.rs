@@ -2,15 +2,19 @@
 
 mod command;
 mod convert;
+mod emulation;
 mod frame;
 mod message;
 mod reply;
+mod transport;
 
 pub use command::{Command, Malformed, Request};
 pub use convert::{DataForm, NotJson};
-pub use frame::{Commands, commands};
+pub use emulation::Emulation;
+pub use frame::{Commands, commands, connect_request};
 pub use message::*;
 pub use reply::{Push, PushBody, Reply, ReplyBody, ServerMessage};
+pub use transport::Transport;
 
 /// How messages of a connection are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

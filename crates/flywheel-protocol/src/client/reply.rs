@@ -42,7 +42,8 @@ macro_rules! bodies {
                 match self { $(Self::$variant(_) => ($name, $tag),)* }
             }
 
-            fn write_json(&self, out: &mut Vec<u8>) {
+            fn write_member(&self, first: &mut bool, out: &mut Vec<u8>) {
+                write_member(out, first, self.name_and_tag().0);
                 match self { $(Self::$variant(message) => Members::write(message, out),)* }
             }
 
@@ -107,6 +108,17 @@ impl From<ErrorCode> for ReplyBody {
     }
 }
 
+impl Push {
+    fn write_members(&self, out: &mut Vec<u8>) {
+        let mut first = true;
+        if !self.channel.is_empty() {
+            write_member(out, &mut first, "channel");
+            write_string(&self.channel, out);
+        }
+        self.body.write_member(&mut first, out);
+    }
+}
+
 impl ServerMessage {
     /// The push `body` about `channel`.
     pub fn push(channel: &str, body: PushBody) -> Self {
@@ -119,6 +131,19 @@ impl ServerMessage {
             Encoding::Json => self.write_json(out),
             Encoding::Protobuf => self.write_delimited(out),
         }
+    }
+
+    /// Appends the message in JSON as clients get it that say nothing: a bare push.
+    ///
+    /// Source: client protocol, section 9.
+    pub fn write_bare(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        match self {
+            Self::Ping => {}
+            Self::Reply(reply) => reply.body.write_member(&mut true, out),
+            Self::Push(push) => push.write_members(out),
+        }
+        out.push(b'}');
     }
 
     /// Name of the message as metrics label it.
@@ -148,17 +173,11 @@ impl ServerMessage {
                     write_member(out, &mut first, "id");
                     WriteField::write(&reply.id, out);
                 }
-                write_member(out, &mut first, reply.body.name_and_tag().0);
-                reply.body.write_json(out);
+                reply.body.write_member(&mut first, out);
             }
             Self::Push(push) => {
                 out.extend_from_slice(b"\"push\":{");
-                if !push.channel.is_empty() {
-                    write_member(out, &mut first, "channel");
-                    write_string(&push.channel, out);
-                }
-                write_member(out, &mut first, push.body.name_and_tag().0);
-                push.body.write_json(out);
+                push.write_members(out);
                 out.push(b'}');
             }
         }
@@ -225,6 +244,24 @@ mod tests {
         let mut out = Vec::new();
         message.write(Encoding::Json, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_bare_push_has_neither_id_nor_wrapper() {
+        let bare = |message: ServerMessage| {
+            let mut out = Vec::new();
+            message.write_bare(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let connect = ConnectResult { client: "c1".into(), ..Default::default() };
+        assert_eq!(bare(reply(1, ReplyBody::Connect(Box::new(connect)))), r#"{"connect":{"client":"c1"}}"#);
+        let publication = Publication { data: "1".into(), ..Default::default() };
+        let push = ServerMessage::push("news", PushBody::Publication(Box::new(publication)));
+        assert_eq!(bare(push), r#"{"channel":"news","pub":{"data":1}}"#);
+        let disconnect = DisconnectPush { code: 3503, reason: "force disconnect".into() };
+        let push = ServerMessage::push("", PushBody::Disconnect(disconnect));
+        assert_eq!(bare(push), r#"{"disconnect":{"code":3503,"reason":"force disconnect"}}"#);
+        assert_eq!(bare(ServerMessage::Ping), "{}");
     }
 
     fn reply(id: u32, body: ReplyBody) -> ServerMessage {

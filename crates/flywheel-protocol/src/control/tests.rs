@@ -70,3 +70,21 @@ fn garbage_is_an_error() {
     }
     assert!(matches!(Command::read(&vec![0; BYTES_MAX + 1]), Err(Undecodable::TooLong(_))));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+    /// Bytes after a start that is right get further than bytes alone.
+    #[test]
+    fn no_bytes_panic_and_what_is_read_is_written_alike(kind in 4u8..14, bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+        let length = u8::try_from(bytes.len()).unwrap();
+        let framed = [&[0x0a, 1, b'u', (kind << 3) | 2, length], &bytes[..]].concat();
+        for bytes in [&bytes, &framed] {
+            if let Ok((uid, body)) = Command::read(bytes) {
+                let again = Command::read(&Command::of(&uid, body.clone()).to_bytes());
+                // Not a number is not equal to itself.
+                assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, Undecodable>((uid, body))));
+            }
+        }
+    }
+}

@@ -6,9 +6,9 @@ use flywheel_engine::{ControlSink, Sink};
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, Epoch};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use super::gaps::Gaps;
+use super::route::Router;
 use crate::envelope::{self, Message};
 use crate::subscriber::{Listener, Topic};
 
@@ -21,45 +21,100 @@ pub(super) struct Delivered {
     pub(super) hash: u64,
 }
 
+/// How far a stream got.
+#[derive(Debug, Default)]
+struct Known {
+    delivered: Option<Delivered>,
+    /// What was delivered last before there was reason to doubt that the stream is still the same. It is to be proven, also
+    /// when more was delivered since.
+    doubtful: Option<Delivered>,
+}
+
+impl Known {
+    fn doubt(&mut self) {
+        if self.doubtful.is_none() {
+            self.doubtful.clone_from(&self.delivered);
+        }
+    }
+
+    /// Takes in what is delivered next. Answers whether it does not follow on what was delivered before, in the same
+    /// epoch: then something was lost, or the stream goes back to offsets that it gave out already.
+    fn handle_delivery(&mut self, next: Delivered) -> bool {
+        let is_odd = self
+            .delivered
+            .as_ref()
+            .is_some_and(|last| last.epoch == next.epoch && next.offset != last.offset.saturating_add(1));
+        if is_odd {
+            self.doubt();
+        }
+        self.delivered = Some(next);
+        is_odd
+    }
+}
+
 /// Hears what is published, hands it over and remembers how far every stream got.
 ///
 /// The lock guards that memory, which is written by the reader of one connection; nothing is taken under it.
 pub(super) struct Ears {
     sink: Arc<dyn Sink>,
     control: Option<Arc<dyn ControlSink>>,
-    delivered: Mutex<HashMap<Channel, Option<Delivered>>>,
+    router: Arc<dyn Router>,
+    known: Mutex<HashMap<Channel, Known>>,
     pub(super) gaps: Gaps,
-    /// The last probe that was heard.
-    probe: watch::Sender<u64>,
     malformed: AtomicU64,
 }
 
 impl Ears {
-    pub(super) fn new(sink: Arc<dyn Sink>, control: Option<Arc<dyn ControlSink>>) -> Self {
+    pub(super) fn new(
+        sink: Arc<dyn Sink>,
+        control: Option<Arc<dyn ControlSink>>,
+        router: Arc<dyn Router>,
+    ) -> Self {
         Self {
             sink,
             control,
-            delivered: Mutex::default(),
+            router,
+            known: Mutex::default(),
             gaps: Gaps::default(),
-            probe: watch::Sender::new(0),
             malformed: AtomicU64::new(0),
         }
     }
 
     /// From now on it is remembered how far the channel's stream got.
     pub(super) fn remember(&self, channel: &Channel) {
-        self.delivered.lock().entry_ref(channel).or_insert(None);
+        self.known.lock().entry_ref(channel).or_default();
     }
 
     /// Forgets it again, unless somebody came back before this was asked.
     pub(super) fn forget(&self, channel: &Channel) {
         if !self.sink.has_subscribers(channel) {
-            self.delivered.lock().remove(channel);
+            self.known.lock().remove(channel);
         }
     }
 
+    /// What has to be in the stream if it is still the same.
     pub(super) fn delivered(&self, channel: &Channel) -> Option<Delivered> {
-        self.delivered.lock().get(channel).cloned().flatten()
+        let known = self.known.lock();
+        let known = known.get(channel)?;
+        known.doubtful.clone().or_else(|| known.delivered.clone())
+    }
+
+    /// It was in the stream, or the stream has a new epoch.
+    pub(super) fn handle_proof(&self, channel: &Channel, proven: &Delivered) {
+        if let Some(known) = self.known.lock().get_mut(channel)
+            && known.doubtful.as_ref() == Some(proven)
+        {
+            known.doubtful = None;
+        }
+    }
+
+    /// Doubts the streams of the channels that `is_doubtful` names.
+    pub(super) fn doubt(&self, is_doubtful: impl Fn(&Channel) -> bool) {
+        let mut known = self.known.lock();
+        for (channel, known) in known.iter_mut().filter(|(channel, _)| is_doubtful(channel)) {
+            known.doubt();
+            self.gaps.push(channel.clone());
+        }
     }
 
     /// Tells everybody who keeps a position in the channel to look at the stream.
@@ -67,18 +122,18 @@ impl Ears {
         self.sink.gap(channel);
     }
 
-    /// Probes as they are heard.
-    pub(super) fn probes(&self) -> watch::Receiver<u64> {
-        self.probe.subscribe()
-    }
-
     fn hear(&self, channel: &Channel, payload: &Bytes) {
         let kind = match envelope::message(payload) {
             Ok(Message::Publication { publication, epoch, previous, hash }) => {
                 if publication.offset > 0
-                    && let Some(delivered) = self.delivered.lock().get_mut(channel)
+                    && let Some(known) = self.known.lock().get_mut(channel)
+                    && known.handle_delivery(Delivered {
+                        epoch: epoch.clone(),
+                        offset: publication.offset,
+                        hash,
+                    })
                 {
-                    *delivered = Some(Delivered { epoch: epoch.clone(), offset: publication.offset, hash });
+                    self.gaps.push(channel.clone());
                 }
                 ChannelEventKind::Publication(publication, epoch, previous)
             }
@@ -105,23 +160,23 @@ impl Listener for Ears {
                     control.receive(payload);
                 }
             }
-            Topic::Probe => {
-                let nonce =
-                    std::str::from_utf8(payload).ok().and_then(|text| u64::from_str_radix(text, 16).ok());
-                if let Some(nonce) = nonce {
-                    self.probe.send_replace(nonce);
-                }
-            }
+            // Whoever listens hears its own.
+            Topic::Probe => {}
         }
     }
 
     fn resumed(&self, topic: &Topic) {
         if let Topic::Channel(channel) = topic {
+            if let Some(known) = self.known.lock().get_mut(channel) {
+                known.doubt();
+            }
             self.gaps.push(channel.clone());
         }
     }
 
-    fn evicted(&self, _topic: &Topic) {}
+    fn evicted(&self, _topic: &Topic) {
+        self.router.look();
+    }
 
     fn is_wanted(&self, topic: &Topic) -> bool {
         match topic {

@@ -12,12 +12,17 @@ use tokio::time::sleep;
 
 use super::shard::Shard;
 use crate::envelope;
-use crate::keys::SlotTag;
+use crate::keys::{SLOTS, SlotTag};
+use crate::link::Endpoint;
 use crate::resp::Value;
 
 /// Channels that are looked at together, and the pause after them: about ten thousand a second.
 const TOGETHER: usize = 64;
 const PAUSE: Duration = Duration::from_millis(6);
+/// Pause before a stream is looked at again that could not be looked at.
+const AGAIN: Duration = Duration::from_millis(100);
+/// For how long changes of the servers are collected.
+const COLLECT: Duration = Duration::from_millis(200);
 
 /// Channels that may have missed something, each at most once. Bounded by how many are subscribed to.
 #[derive(Debug, Default)]
@@ -64,14 +69,44 @@ pub(super) async fn run(weak: Weak<Shard>) {
         for channel in taken {
             let shard = Arc::clone(&shard);
             looking.spawn(async move {
-                if let Err(error) = shard.prove(&channel).await {
-                    tracing::debug!(%channel, %error, "cannot look whether a stream is still the same");
+                match shard.prove(&channel).await {
+                    Ok(()) => shard.ears.tell_gap(&channel),
+                    // Positions in a stream that may be another one are worth nothing: it is looked at until that is known.
+                    Err(error) => {
+                        tracing::debug!(%channel, %error, "cannot look whether a stream is still the same");
+                        sleep(AGAIN).await;
+                        shard.ears.gaps.push(channel);
+                    }
                 }
-                shard.ears.tell_gap(&channel);
             });
         }
         while looking.join_next().await.is_some() {}
         sleep(PAUSE).await;
+    }
+}
+
+/// Doubts the streams whose server is another one than before: it may lack what the other one had acknowledged. Ends when
+/// the shard is dropped.
+pub(super) async fn watch_owners(weak: Weak<Shard>) {
+    let Some(shard) = weak.upgrade() else { return };
+    let mut changes = shard.router.changes();
+    drop(shard);
+    let mut before: Vec<Option<Endpoint>> = Vec::new();
+    while changes.changed().await.is_ok() {
+        sleep(COLLECT).await;
+        changes.borrow_and_update();
+        let Some(shard) = weak.upgrade() else { return };
+        let now: Vec<_> = (0..SLOTS).map(|slot| shard.router.owner(slot)).collect();
+        let is_moved = |slot: u16| {
+            let slot = usize::from(slot);
+            before.get(slot).is_some_and(|owner| owner.is_some() && *owner != now[slot])
+        };
+        if let Some(keys) = shard.keys.get()
+            && (0..SLOTS).any(is_moved)
+        {
+            shard.ears.doubt(|channel| is_moved(keys.of_channel(channel).slot()));
+        }
+        before = now;
     }
 }
 
@@ -84,10 +119,12 @@ impl Shard {
         let tag = self.keys(deadline).await?.of_channel(channel);
         let (top, epoch, stored) = self.stored_at(&tag, delivered.offset, deadline).await?;
         if epoch != delivered.epoch.as_str() {
+            self.ears.handle_proof(channel, &delivered);
             return Ok(());
         }
         let is_other = stored.is_some_and(|stored| envelope::content_hash(&stored) != delivered.hash);
         if top >= delivered.offset && !is_other {
+            self.ears.handle_proof(channel, &delivered);
             return Ok(());
         }
         let new = self.new_epoch();
@@ -96,6 +133,7 @@ impl Shard {
         let script = self.scripts.replace_epoch.call(&[&meta], &arguments);
         let call = super::Call { is_repeatable: true, ..Self::call_of(&tag, deadline) };
         self.script(call, &script).await.map_err(super::shard::unavailable)?;
+        self.ears.handle_proof(channel, &delivered);
         tracing::warn!(%channel, top, delivered = delivered.offset, "a stream lost publications that were delivered; it has a new epoch");
         Ok(())
     }

@@ -8,6 +8,7 @@ use flywheel_model::{Channel, Timestamp};
 use flywheel_runtime::{Clock, Random, Tasks};
 
 use super::ears::Ears;
+use super::hearing::{Hearing, Parts};
 use super::probe::{self, Found};
 use super::route::Router;
 use super::shard::{Shard, unavailable};
@@ -16,7 +17,7 @@ use crate::link::LinkSettings;
 use crate::placement::{fnv1a, jump};
 use crate::resp::Command;
 use crate::scripts::Scripts;
-use crate::subscriber::{Subscriber, SubscriberSettings, Topic};
+use crate::subscriber::Topic;
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -49,7 +50,6 @@ pub struct RedisEngine {
 struct Place {
     shard: Arc<Shard>,
     write: Arc<Found>,
-    delivery: Arc<Found>,
 }
 
 impl std::fmt::Debug for RedisEngine {
@@ -79,14 +79,22 @@ impl RedisEngine {
 impl Place {
     fn start(parts: &EngineParts, number: usize, router: &Arc<dyn Router>, link: &LinkSettings) -> Self {
         let EngineParts { clock, random, tasks, options, .. } = parts;
-        let ears = Arc::new(Ears::new(Arc::clone(&parts.sink), parts.control.clone()));
-        let settings = SubscriberSettings::new(link.clone());
-        let subscriber =
-            Subscriber::start(settings, router.ear(), Arc::clone(&ears) as _, clock, random, tasks);
+        let ears = Arc::new(Ears::new(Arc::clone(&parts.sink), parts.control.clone(), Arc::clone(router)));
+        let hearing = Hearing::new(Parts {
+            link: link.clone(),
+            router: Arc::clone(router),
+            ears: Arc::clone(&ears),
+            clock: clock.clone(),
+            random: Arc::clone(random),
+            tasks: tasks.clone(),
+            tolerance: options.probe_tolerance,
+        });
         let shard = Arc::new(Shard {
             name: format!("redis[{number}]"),
             router: Arc::clone(router),
-            subscriber,
+            hearing,
+            uid: parts.uid.clone(),
+            tasks: tasks.clone(),
             ears,
             options: options.clone(),
             scripts: Scripts::new(),
@@ -94,12 +102,12 @@ impl Place {
             random: Arc::clone(random),
             keys: OnceLock::new(),
         });
-        let found = |what| Arc::new(Found::new(what, options.probe_tolerance, clock.now().at));
-        let (write, delivery) = (found("write"), found("delivery"));
+        let write = Arc::new(Found::new("write", options.probe_tolerance, clock.now().at));
         let weak = Arc::downgrade(&shard);
         tasks.spawn_background(gaps::run(weak.clone()));
-        let probing = probe::run(weak.clone(), Arc::clone(&write), Arc::clone(&delivery), parts.uid.clone());
-        tasks.spawn_background(probing);
+        tasks.spawn_background(gaps::watch_owners(weak.clone()));
+        tasks.spawn_background(probe::write(weak.clone(), Arc::clone(&write)));
+        tasks.spawn_background(probe::hear(weak.clone(), Arc::clone(shard.hearing.all())));
         if parts.control.is_some() {
             let uid = parts.uid.clone();
             tasks.spawn_background(async move {
@@ -108,7 +116,7 @@ impl Place {
                     let deadline = shard.clock.now().at + shard.options.probe_interval;
                     if let Ok(keys) = shard.keys(deadline).await {
                         for name in [keys.control(), keys.node(&uid)] {
-                            if let Err(error) = shard.subscriber.want(name, Topic::Control) {
+                            if let Err(error) = shard.hearing.all().subscriber.want(name, Topic::Control) {
                                 tracing::error!(%error, "cannot listen to other nodes");
                             }
                         }
@@ -117,7 +125,7 @@ impl Place {
                 }
             });
         }
-        Self { shard, write, delivery }
+        Self { shard, write }
     }
 }
 
@@ -147,8 +155,12 @@ impl Controller for RedisEngine {
 impl Dependencies for RedisEngine {
     fn dependencies(&self) -> Vec<Dependency> {
         let reports = self.shards.iter().flat_map(|place| {
-            let now = place.shard.clock.now().at;
-            [&place.write, &place.delivery].map(|found| found.report(&place.shard.name, now))
+            let (name, now) = (&place.shard.name, place.shard.clock.now().at);
+            let mut heard: Vec<_> =
+                place.shard.hearing.hearers().iter().map(|hearer| hearer.found.report(name, now)).collect();
+            // One that does not hear stands for all.
+            let worst = heard.iter().position(|one| !one.ok).unwrap_or_default();
+            [place.write.report(name, now), heard.swap_remove(worst)]
         });
         reports.collect()
     }

@@ -4,6 +4,7 @@ mod broker;
 mod ears;
 mod gaps;
 mod handle;
+mod hearing;
 mod history;
 mod presence;
 mod probe;

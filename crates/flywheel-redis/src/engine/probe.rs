@@ -4,13 +4,16 @@ use std::time::Duration;
 use flywheel_engine::Dependency;
 use flywheel_model::Timestamp;
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::publish::publish_word;
+use super::hearing::Hearer;
+use super::route::Call;
 use super::shard::Shard;
-use crate::keys::Keys;
+use crate::keys::{Keys, Layout, key_slot};
 use crate::resp::Command;
 use crate::subscriber::Topic;
+use crate::topology::{Condition, Health, Tolerance};
 
 /// Restarts in a row after which a connection that hears nothing is restarted more and more rarely, up to this pause.
 const RESTARTS: u32 = 3;
@@ -18,92 +21,91 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a written probe is kept, in milliseconds.
 const KEPT_MILLIS: &[u8] = b"10000";
 
-/// What probes have found. A fault shorter than the tolerance is not reported.
+/// What probes have found. A short fault is not reported; what is reported is logged, once.
+///
+/// The lock guards what they found; nothing is taken under it.
 #[derive(Debug)]
 pub(super) struct Found {
     what: &'static str,
-    tolerance: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    passed_at: Option<Timestamp>,
-    /// Since when it is as it is reported.
-    since: Timestamp,
-    was_ok: bool,
-    reason: String,
+    health: Mutex<Health>,
 }
 
 impl Found {
-    pub(super) fn new(what: &'static str, tolerance: Duration, now: Timestamp) -> Self {
-        let state = State { passed_at: None, since: now, was_ok: false, reason: "not probed yet".into() };
-        Self { what, tolerance, state: Mutex::new(state) }
+    pub(super) fn new(what: &'static str, silence: Duration, now: Timestamp) -> Self {
+        let tolerance = Tolerance { silence, ..Tolerance::default() };
+        Self { what, health: Mutex::new(Health::new(now, tolerance)) }
     }
 
-    fn pass(&self, now: Timestamp) {
-        let mut state = self.state.lock();
-        state.passed_at = Some(now);
-        if !state.was_ok {
-            (state.was_ok, state.since) = (true, now);
+    fn pass(&self, shard: &Shard) {
+        if self.health.lock().handle_pass(shard.clock.now().at) {
+            tracing::info!(name = %format_args!("{}.{}", shard.name, self.what), "Redis serves");
         }
-        state.reason.clear();
     }
 
-    fn fail(&self, reason: impl Into<String>) {
-        self.state.lock().reason = reason.into();
+    fn fail(&self, shard: &Shard, reason: &str) {
+        if self.health.lock().handle_failure(shard.clock.now().at, reason) {
+            tracing::warn!(name = %format_args!("{}.{}", shard.name, self.what), %reason, "Redis does not serve");
+        }
+    }
+
+    /// Pause before the next probe: what fails is looked at more often, so that its end is reported soon.
+    fn pause(&self, shard: &Shard) -> Duration {
+        let interval = shard.options.probe_interval;
+        let is_well = self.health.lock().is_well();
+        if is_well { interval } else { interval / 4 }
     }
 
     /// As it is reported.
     pub(super) fn report(&self, name: &str, now: Timestamp) -> Dependency {
-        let mut state = self.state.lock();
-        let ok = state.passed_at.is_some_and(|passed| now.since(passed) < self.tolerance);
-        if state.was_ok && !ok {
-            (state.was_ok, state.since) = (false, now);
-        }
-        let reason = match (ok, state.reason.as_str()) {
-            (true, _) => String::new(),
-            (false, "") => "no probe was answered".to_owned(),
-            (false, reason) => reason.to_owned(),
-        };
-        Dependency { name: format!("{name}.{}", self.what), ok, reason, for_: now.since(state.since) }
+        let Condition { ok, reason, since } = self.health.lock().condition(now);
+        Dependency { name: format!("{name}.{}", self.what), ok, reason, for_: now.since(since) }
     }
 }
 
-/// Proves again and again that the shard can be written to, and that what is published there is heard here. Ends when the
-/// shard is dropped.
-pub(super) async fn run(weak: Weak<Shard>, write: Arc<Found>, delivery: Arc<Found>, uid: String) {
-    let (mut restarts, mut probe_channel_wanted) = (0, false);
-    let mut quiet_until = Timestamp::ZERO;
+/// Proves again and again that every server of the shard takes writes. Ends when the shard is dropped.
+pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
         let deadline = shard.clock.now().at + interval;
-        match shard.keys(deadline).await {
-            Err(error) => {
-                write.fail(error.to_string());
-                delivery.fail(error.to_string());
-            }
+        match shard.probe_writes(deadline).await {
+            Ok(()) => found.pass(&shard),
+            Err(reason) => found.fail(&shard, &reason),
+        }
+        let pause = found.pause(&shard);
+        drop(shard);
+        sleep(pause).await;
+    }
+}
+
+/// Proves again and again that what is published is heard by `hearer`, which listens anew when it is not. Ends when the
+/// shard is dropped.
+pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
+    let (mut restarts, mut is_wanted, mut round) = (0, false, 0_usize);
+    let mut quiet_until = Timestamp::ZERO;
+    loop {
+        let Some(shard) = weak.upgrade() else { return };
+        let interval = shard.options.probe_interval;
+        match shard.keys(shard.clock.now().at + interval).await {
+            Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
-                if !probe_channel_wanted {
-                    let name = keys.of_probe(&uid).delivery_probe();
-                    probe_channel_wanted = shard.subscriber.want(name, Topic::Probe).is_ok();
+                let name = shard.probe_name(keys, hearer.slot);
+                if !is_wanted {
+                    is_wanted = hearer.subscriber.want(name.clone(), Topic::Probe).is_ok();
                 }
-                match shard.probe_write(keys, &uid, deadline).await {
-                    Ok(()) => write.pass(shard.clock.now().at),
-                    Err(reason) => write.fail(reason),
-                }
-                match shard.probe_delivery(keys, &uid).await {
+                round = round.wrapping_add(1);
+                match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
-                        delivery.pass(shard.clock.now().at);
+                        hearer.found.pass(&shard);
                         restarts = 0;
                     }
-                    Heard::NotSent(reason) => delivery.fail(reason),
+                    Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),
                     Heard::No => {
-                        delivery.fail("what is published is not heard");
+                        hearer.found.fail(&shard, "what is published is not heard");
                         let now = shard.clock.now().at;
                         if now >= quiet_until {
-                            shard.subscriber.restart("what is published is not heard");
+                            hearer.subscriber.restart("what is published is not heard");
+                            shard.router.look();
                             restarts += 1;
                             let pause = 1 << (restarts.min(RESTARTS + 4) - restarts.min(RESTARTS));
                             let is_often = restarts >= RESTARTS;
@@ -114,8 +116,9 @@ pub(super) async fn run(weak: Weak<Shard>, write: Arc<Found>, delivery: Arc<Foun
                 }
             }
         }
+        let pause = hearer.found.pause(&shard);
         drop(shard);
-        sleep(interval).await;
+        sleep(pause).await;
     }
 }
 
@@ -127,25 +130,70 @@ enum Heard {
 }
 
 impl Shard {
-    async fn probe_write(&self, keys: &Keys, uid: &str, deadline: Timestamp) -> Result<(), String> {
-        let tag = keys.of_probe(uid);
-        let key = tag.write_probe();
+    /// Writes to every server, at the same time.
+    async fn probe_writes(self: &Arc<Self>, deadline: Timestamp) -> Result<(), String> {
+        self.keys(deadline).await.map_err(|error| error.to_string())?;
+        let servers = self.router.writable();
+        let reason = self.router.reason();
+        if servers.is_empty() || !reason.is_empty() {
+            return Err(if reason.is_empty() { "no server is known".to_owned() } else { reason });
+        }
+        let mut writing = JoinSet::new();
+        for (server, spread) in servers {
+            let shard = Arc::clone(self);
+            writing.spawn(async move {
+                let result = shard.probe_write(&spread, deadline).await;
+                result.map_err(|error| format!("{error} (from {server})"))
+            });
+        }
+        let mut worst = Ok(());
+        while let Some(result) = writing.join_next().await {
+            worst = worst.and(result.unwrap_or_else(|error| Err(error.to_string())));
+        }
+        worst
+    }
+
+    async fn probe_write(&self, spread: &str, deadline: Timestamp) -> Result<(), String> {
+        let Some(keys) = self.keys.get() else { return Err("no server has said what it is".to_owned()) };
+        let tag = keys.of_probe(spread);
+        let key = format!("{}.{}", tag.write_probe(), self.uid);
         let script = self.scripts.write_probe.call(&[&key], &[KEPT_MILLIS]);
         let call = Self::call_of(&tag, deadline);
         self.script(call, &script).await.map(drop).map_err(|error| error.to_string())
     }
 
-    async fn probe_delivery(&self, keys: &Keys, uid: &str) -> Heard {
-        let state = self.subscriber.states().borrow().clone();
+    /// The channel on which this node hears itself: in the slot, or anywhere.
+    fn probe_name(&self, keys: &Keys, slot: Option<u16>) -> String {
+        let spread = match (slot, keys.layout()) {
+            (Some(slot), Layout::Partitioned(partitions)) => (0..partitions)
+                .map(|index| index.to_string())
+                .find(|index| key_slot(index.as_bytes()) == slot),
+            _ => None,
+        };
+        let tag = keys.of_probe(spread.as_deref().unwrap_or(&self.uid));
+        format!("{}.{}", tag.delivery_probe(), self.uid)
+    }
+
+    /// Publishes where `hearer` does not listen itself, if there is such a place, each time in another one.
+    async fn probe_delivery(&self, hearer: &Hearer, name: String, round: usize) -> Heard {
+        let state = hearer.subscriber.states().borrow().clone();
         if !state.is_up {
             return Heard::NotSent(state.reason);
         }
-        let tag = keys.of_probe(uid);
         let nonce = self.random.next_u64();
-        let mut heard = self.ears.probes();
+        let mut heard = hearer.probes();
         let interval = self.options.probe_interval;
-        let call = Self::call_of(&tag, self.clock.now().at + interval);
-        let command = Command::new(publish_word(&tag)).arg(tag.delivery_probe()).arg(format!("{nonce:016x}"));
+        let slot = hearer.slot.unwrap_or_else(|| {
+            let ear = hearer.at.borrow().clone();
+            let mut others = self.router.writable();
+            others.retain(|(server, _)| Some(server) != ear.as_ref());
+            let spread = others.get(round % others.len().max(1)).map(|(_, spread)| spread.as_str());
+            key_slot(spread.unwrap_or(&name).as_bytes())
+        });
+        let deadline = self.clock.now().at + interval;
+        let call = Call { slot, deadline, writes: true, is_repeatable: true };
+        let word = if hearer.slot.is_some() { "SPUBLISH" } else { "PUBLISH" };
+        let command = Command::new(word).arg(name).arg(format!("{nonce:016x}"));
         if let Err(error) = self.command(call, command).await {
             return Heard::NotSent(error.to_string());
         }

@@ -128,7 +128,7 @@ fn telling(tag: &SlotTag<'_>, message: &[u8]) -> Command {
     command.arg(name).arg(message)
 }
 
-pub(super) fn publish_word(tag: &SlotTag<'_>) -> &'static str {
+fn publish_word(tag: &SlotTag<'_>) -> &'static str {
     if tag.is_sharded() { "SPUBLISH" } else { "PUBLISH" }
 }
 

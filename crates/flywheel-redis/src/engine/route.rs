@@ -35,8 +35,21 @@ pub trait Router: Send + Sync + 'static {
     /// How keys are to be named; `None` until a server has said what it is. Never changes afterwards.
     fn layout(&self) -> watch::Receiver<Option<Layout>>;
 
-    /// The server on which everything that is published is heard; `None` while none is known.
-    fn ear(&self) -> watch::Receiver<Option<Endpoint>>;
+    /// The server on which everything that is published is heard, or all that is published in one slot; `None` while none is
+    /// known.
+    fn ear(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>>;
+
+    /// Counts changes of what [`owner`](Self::owner) answers.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// The server that is asked about a slot; `None` while none is known.
+    fn owner(&self, slot: u16) -> Option<Endpoint>;
+
+    /// Every server that is written to, with a text between braces that puts a key there.
+    fn writable(&self) -> Vec<(Endpoint, String)>;
+
+    /// Something gave reason to doubt what is known of the servers: looks at once.
+    fn look(&self);
 
     /// Why there is nobody to call, in an operator's words; empty when there is.
     fn reason(&self) -> String;

@@ -2,24 +2,28 @@ use std::sync::{Arc, OnceLock};
 
 use flywheel_engine::EngineError;
 use flywheel_model::{Channel, Epoch, Timestamp};
-use flywheel_runtime::{Clock, Random};
+use flywheel_runtime::{Clock, Random, Tasks};
 use tokio::time::timeout;
 
 use super::RedisOptions;
 use super::ears::Ears;
+use super::hearing::{Hearer, Hearing};
 use super::route::{Call, Router};
 use crate::keys::{Keys, SlotTag};
 use crate::link::{CallError, ErrorWord};
 use crate::resp::{Command, Value};
 use crate::scripts::{ScriptCall, Scripts};
-use crate::subscriber::{Subscriber, Topic};
+use crate::subscriber::Topic;
 
 /// One place: where a part of all channels is.
 pub(super) struct Shard {
     /// Such as `redis[0]`.
     pub(super) name: String,
     pub(super) router: Arc<dyn Router>,
-    pub(super) subscriber: Subscriber,
+    pub(super) hearing: Hearing,
+    /// Names this node.
+    pub(super) uid: String,
+    pub(super) tasks: Tasks,
     pub(super) ears: Arc<Ears>,
     pub(super) options: RedisOptions,
     pub(super) scripts: Scripts,
@@ -85,17 +89,50 @@ impl Shard {
         })
     }
 
-    pub(super) async fn subscribe(&self, channel: Channel) -> Result<(), EngineError> {
+    pub(super) async fn subscribe(self: Arc<Self>, channel: Channel) -> Result<(), EngineError> {
         let deadline = self.deadline();
-        let name = self.keys(deadline).await?.of_channel(&channel).messages();
+        let tag = self.keys(deadline).await?.of_channel(&channel);
+        let (name, hearer) = (tag.messages(), self.hearer_of(&tag));
         self.ears.remember(&channel);
-        let topic = Topic::Channel(channel);
-        self.subscriber.subscribe(name, topic, deadline).await.map_err(unavailable)
+        let topic = Topic::Channel(channel.clone());
+        let mut undo = Undo { shard: &self, hearer: &hearer, channel: &channel, name: &name, is_due: true };
+        let subscribed = hearer.subscriber.subscribe(name.clone(), topic, deadline).await;
+        undo.is_due = subscribed.is_err();
+        subscribed.map_err(unavailable)
     }
 
-    pub(super) async fn unsubscribe(&self, channel: Channel) -> Result<(), EngineError> {
-        let name = self.keys(self.deadline()).await?.of_channel(&channel).messages();
+    pub(super) async fn unsubscribe(self: Arc<Self>, channel: Channel) -> Result<(), EngineError> {
+        let tag = self.keys(self.deadline()).await?.of_channel(&channel);
         self.ears.forget(&channel);
-        self.subscriber.unsubscribe(name).map_err(unavailable)
+        self.hearer_of(&tag).subscriber.unsubscribe(tag.messages()).map_err(unavailable)
+    }
+
+    /// What hears the messages of `tag`, and is probed from now on.
+    fn hearer_of(self: &Arc<Self>, tag: &SlotTag<'_>) -> Arc<Hearer> {
+        let (hearer, is_new) = self.hearing.of(tag);
+        if is_new {
+            self.tasks.spawn_background(super::probe::hear(Arc::downgrade(self), Arc::clone(&hearer)));
+        }
+        hearer
+    }
+}
+
+/// Gives a channel up, unless somebody wants it by then, when the call that asked for it fails or is dropped: whoever made
+/// it does not know that the channel is wanted all the same.
+struct Undo<'s> {
+    shard: &'s Shard,
+    hearer: &'s Hearer,
+    channel: &'s Channel,
+    name: &'s str,
+    is_due: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.is_due {
+            self.shard.ears.forget(self.channel);
+            // When even that does not fit, it is heard in vain until the channel is left.
+            drop(self.hearer.subscriber.unsubscribe(self.name.to_owned()));
+        }
     }
 }

@@ -64,11 +64,19 @@ impl Task {
             let target = self.target.borrow_and_update().clone();
             let (reason, pause) = match target {
                 None => ("no server is known".to_owned(), PAUSE),
-                Some(endpoint) => match open(&endpoint, &self.settings.link).await {
-                    Err(error) => (error.to_string(), PAUSE),
-                    // What was in doubt is replaced at once.
-                    Ok((socket, decoder, _)) => (self.listen(socket, decoder).await, PAUSE / 5),
-                },
+                Some(endpoint) => {
+                    let mut target = self.target.clone();
+                    let opened = tokio::select! {
+                        opened = open(&endpoint, &self.settings.link) => opened,
+                        // Another server is to be listened to: this one need not answer any more.
+                        Ok(()) = target.changed() => continue,
+                    };
+                    match opened {
+                        Err(error) => (error.to_string(), PAUSE),
+                        // What was in doubt is replaced at once.
+                        Ok((socket, decoder, _)) => (self.listen(socket, decoder).await, PAUSE / 5),
+                    }
+                }
             };
             self.report.send_modify(|state| {
                 state.is_up = false;

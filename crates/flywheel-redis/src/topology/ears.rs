@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -6,7 +8,8 @@ use crate::link::Endpoint;
 
 /// Where what is published is to be heard, for everybody who asked.
 ///
-/// The lock guards who asked; nothing is taken under it.
+/// The lock guards who asked. The pointer to the routes is read under it, so that nobody is placed by routes that were
+/// replaced meanwhile: who asks sees the new ones, or is seen by whoever replaces them.
 #[derive(Debug, Default)]
 pub(super) struct Ears(Mutex<Vec<Ear>>);
 
@@ -22,19 +25,22 @@ impl Ears {
     pub(super) fn ask(
         &self,
         slot: Option<u16>,
-        routes: &Routes,
+        routes: impl FnOnce() -> Arc<Routes>,
         chance: u64,
     ) -> watch::Receiver<Option<Endpoint>> {
-        let (at, told) = watch::channel(place(slot, routes, None, chance));
-        self.0.lock().push(Ear { slot, at });
+        let mut ears = self.0.lock();
+        let (at, told) = watch::channel(place(slot, &routes(), None, chance));
+        ears.push(Ear { slot, at });
         told
     }
 
     /// Tells everybody whose place has changed. Whoever is not asked for any more is forgotten.
-    pub(super) fn handle_routes(&self, routes: &Routes, chance: u64) {
-        self.0.lock().retain(|ear| {
+    pub(super) fn handle_routes(&self, routes: impl FnOnce() -> Arc<Routes>, chance: u64) {
+        let mut ears = self.0.lock();
+        let routes = routes();
+        ears.retain(|ear| {
             let now = ear.at.borrow().clone();
-            let next = place(ear.slot, routes, now.as_ref(), chance);
+            let next = place(ear.slot, &routes, now.as_ref(), chance);
             if next != now {
                 ear.at.send_replace(next);
             }
@@ -59,4 +65,21 @@ fn place(slot: Option<u16>, routes: &Routes, now: Option<&Endpoint>, chance: u64
     }
     let index = usize::try_from(chance).unwrap_or_default() % serving.len();
     serving.get(index).map(|endpoint| (*endpoint).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_placed_by_routes_that_are_replaced_meanwhile() {
+        let ears = Ears::default();
+        let routes = || {
+            assert!(ears.0.try_lock().is_none(), "somebody else could be told of newer ones now");
+            Arc::<Routes>::default()
+        };
+        let told = ears.ask(None, routes, 0);
+        ears.handle_routes(routes, 0);
+        assert_eq!(*told.borrow(), None);
+    }
 }

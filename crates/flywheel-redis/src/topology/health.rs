@@ -83,6 +83,11 @@ impl Health {
         true
     }
 
+    /// Whether it serves and the last probe passed.
+    pub fn is_well(&self) -> bool {
+        self.ok && self.passes > 0
+    }
+
     /// What is reported now.
     pub fn condition(&self, now: Timestamp) -> Condition {
         let mut at_now = self.clone();

@@ -15,8 +15,24 @@ impl Router for Shard {
         self.layouts()
     }
 
-    fn ear(&self) -> watch::Receiver<Option<Endpoint>> {
-        self.ear_of(None)
+    fn ear(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>> {
+        self.ear_of(slot)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.route_changes()
+    }
+
+    fn owner(&self, slot: u16) -> Option<Endpoint> {
+        self.routes().server_of(slot).map(|server| server.endpoint().clone())
+    }
+
+    fn writable(&self) -> Vec<(Endpoint, String)> {
+        self.routes().spreads().to_vec()
+    }
+
+    fn look(&self) {
+        self.refresh.notify_one();
     }
 
     fn reason(&self) -> String {

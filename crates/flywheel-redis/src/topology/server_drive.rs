@@ -18,7 +18,7 @@ pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
     let link = shard.settings().link.clone();
     let server = Server::start(endpoint.clone(), link, true, admission, shard.context());
     let mut states = server.states();
-    shard.set_routes(Routes { map: None, servers: vec![server] });
+    shard.set_routes(Routes::of_server(server));
     drop(shard);
     while states.changed().await.is_ok() {
         let facts = states.borrow_and_update().facts.clone();

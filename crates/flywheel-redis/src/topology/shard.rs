@@ -91,12 +91,12 @@ impl Shard {
 
     /// Where to hear what is published: in one slot, or everywhere.
     pub fn ear_of(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>> {
-        self.ears.ask(slot, &self.routes(), self.context.random.next_u64())
+        self.ears.ask(slot, || self.routes(), self.context.random.next_u64())
     }
 
     /// Looks anew where to hear.
     pub(super) fn place_ears(&self) {
-        self.ears.handle_routes(&self.routes(), self.context.random.next_u64());
+        self.ears.handle_routes(|| self.routes(), self.context.random.next_u64());
     }
 
     /// Which server is asked about what, now.
@@ -105,7 +105,7 @@ impl Shard {
     }
 
     /// Counts changes of [`routes`](Self::routes).
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn route_changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 

@@ -296,3 +296,17 @@ fn users_are_counted_without_looking_at_clients() {
         assert_eq!(stats(), expected, "without {client}");
     }
 }
+
+#[test]
+fn a_subscribe_that_failed_leaves_nothing_behind() {
+    let server = RedisServer::start();
+    let proxy = FaultProxy::start(server.port());
+    let world = World::on(proxy.port());
+    until("ready", || world.is_ready());
+    proxy.black_hole();
+    assert!(world.subscribe("a").is_err());
+    proxy.heal();
+    until("ready again", || world.is_ready());
+    let listeners = || format!("{:?}", server.run(&["PUBSUB", "CHANNELS", "centrifugo.client.*"]));
+    until("nobody listens", || listeners() == "Array([])");
+}

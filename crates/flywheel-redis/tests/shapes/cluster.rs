@@ -70,3 +70,28 @@ fn c1_c2_nodes_that_fail_are_not_missed() {
         (name, slot)
     });
 }
+
+#[test]
+fn c1_c2_nodes_that_fail_are_not_missed_with_partitions() {
+    lost_nodes_are_not_missed(12, |owner, number| {
+        let name = format!("lost{owner}-{number}");
+        let partition =
+            flywheel_redis::placement::jump(flywheel_redis::placement::fnv1a(name.as_bytes()), 12);
+        (name, key_slot(partition.to_string().as_bytes()))
+    });
+}
+
+#[test]
+fn c3_a_partition_whose_slot_moves_is_heard_where_it_is() {
+    let cluster = RedisCluster::start();
+    let world = World::of(2, &[settings(&cluster, 1)]);
+    world.subscribe("moving");
+    world.wait_all_hear_each_other("moving", "before");
+    let slot = key_slot(b"0");
+    let from = cluster.owner_according_to(0, slot).unwrap();
+    let to = (from + 1) % 3;
+    cluster.move_slot(slot, from, to);
+    let took = world.wait_all_hear_each_other("moving", "after");
+    println!("C3: all hear each other {took:?} after the move");
+    world.wait_gap("moving");
+}

@@ -58,6 +58,11 @@ fn an_engine_on_a_cluster_conforms() {
 }
 
 #[test]
+fn an_engine_on_partitions_of_a_cluster_conforms() {
+    check(&[shared_settings(16)], "partitions");
+}
+
+#[test]
 fn an_engine_on_two_shards_conforms() {
     let servers = [RedisServer::start(), RedisServer::start()];
     let shards = servers.each_ref().map(|server| plain(Seeds::Server(local(server.port()))));

@@ -22,6 +22,7 @@ fn p1_z3_a_node_that_hears_nothing_says_so_and_listens_anew() {
     proxy.pass();
     world.wait_ready();
     // This connection alone goes mute.
+    world.forget_gaps();
     proxy.on_nth("MESSAGE", 0, OnReply::Mute);
     let began = Instant::now();
     world.wait_gap("room");

@@ -58,3 +58,8 @@ fn every_command(partitions: u16) {
 fn c7_hostile_names_pass_through_every_command_on_a_cluster() {
     every_command(0);
 }
+
+#[test]
+fn c7_hostile_names_pass_through_every_command_on_partitions() {
+    every_command(8);
+}

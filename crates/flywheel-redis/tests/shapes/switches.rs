@@ -14,22 +14,22 @@ fn s1_to_s5_four_nodes_follow_every_switch_and_hear_each_other() {
     for fault in ["killed", "frozen", "planned", "demoted", "detached"] {
         world.forget_gaps();
         let old = set.primary();
-        let answered = match fault {
+        let (new, answered) = match fault {
             "killed" | "frozen" | "planned" => {
                 match fault {
                     "killed" => set.server_mut(old).kill(),
                     "frozen" => set.servers()[old].freeze(),
                     _ => drop(set.ask(0, &["SENTINEL", "FAILOVER", MASTER_NAME]).unwrap()),
                 }
-                set.wait_switched_from(old, &[0, 1, 2]);
-                Instant::now()
+                let new = set.wait_switched_from(old, &[0, 1, 2]);
+                (new, Instant::now())
             }
             _ => behind_our_back(&set, old, fault == "demoted"),
         };
         world.wait_all_hear_each_other("room", fault);
         println!("{fault}: all four hear each other {:?} after the answer", answered.elapsed());
         world.wait_gap("room");
-        let new = set.servers()[set.primary()].port();
+        let new = set.servers()[new].port();
         for node in &world.nodes {
             let follows = wait_until(PATIENCE, || {
                 let routes = node.shards[0].routes();
@@ -48,8 +48,9 @@ fn s1_to_s5_four_nodes_follow_every_switch_and_hear_each_other() {
     }
 }
 
-/// Makes another server the primary and tells the Sentinels, without an event that names it. Answers when they knew.
-fn behind_our_back(set: &SentinelSet, old: usize, is_demoted: bool) -> Instant {
+/// Makes another server the primary and tells the Sentinels, without an event that names it. Answers which one, and when
+/// they knew.
+fn behind_our_back(set: &SentinelSet, old: usize, is_demoted: bool) -> (usize, Instant) {
     let new = (old + 1) % 3;
     let port = set.servers()[new].port().to_string();
     set.servers()[new].run(&["REPLICAOF", "NO", "ONE"]);
@@ -64,7 +65,7 @@ fn behind_our_back(set: &SentinelSet, old: usize, is_demoted: bool) -> Instant {
         set.ask(sentinel, &["SENTINEL", "MONITOR", MASTER_NAME, "127.0.0.1", &port, "2"]).unwrap();
         set.ask(sentinel, &["SENTINEL", "SET", MASTER_NAME, "down-after-milliseconds", "1000"]).unwrap();
     }
-    Instant::now()
+    (new, Instant::now())
 }
 
 #[test]

@@ -49,6 +49,11 @@ impl Audit {
                 | Tell::SoleConnection(..),
             ) => {}
             Effect::Close(_) => self.closed = true,
+            Effect::Reject(..) => {
+                self.closed = true;
+                // A client that listens only gets no replies.
+                self.unanswered.clear();
+            }
             Effect::Register(_) => {
                 assert!(!std::mem::replace(&mut self.registered, true), "registered twice");
             }

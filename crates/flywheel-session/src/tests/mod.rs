@@ -21,4 +21,5 @@ mod refresh;
 mod server;
 mod subscribe;
 mod time;
+mod transports;
 mod world;

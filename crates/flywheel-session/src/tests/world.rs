@@ -87,7 +87,7 @@ impl World {
             client: ClientId::from_random(1),
             session: SessionId::from_random(2),
             encoding: Encoding::Json,
-            transport: "websocket",
+            transport: flywheel_protocol::client::Transport::WebSocket,
             headers: None,
             app_pings: true,
             random: 0,
@@ -166,6 +166,9 @@ impl World {
             Effect::Send(message) => self.sent(message),
             Effect::TransportPing => self.lines.push("transport ping".into()),
             Effect::Close(Disconnect { code, reason }) => self.lines.push(format!("close {code} {reason}")),
+            Effect::Reject(error, Disconnect { code, reason }) => {
+                self.lines.push(format!("reject {error}: {code} {reason}"));
+            }
             Effect::Register(user) => self.lines.push(format!("register {user}")),
             Effect::Attach(_, channel) => self.lines.push(format!("attach {channel}")),
             Effect::Detach(_, channel) => self.lines.push(format!("detach {channel}")),

@@ -16,7 +16,9 @@ use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::Settings;
 use flywheel_testkit::JsonClient;
-use flywheel_transport::{Door, DoorSettings, Reactor, ReactorSettings, Sessions, SessionsParts, listen};
+use flywheel_transport::{
+    Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
+};
 use flywheel_websocket::Rules;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -103,7 +105,11 @@ impl TestNode {
         };
         let node = Node::new(parts, settings(), access);
         let door = Door::new(DoorSettings {
-            websocket_path: Some("/connection/websocket".into()),
+            endpoints: vec![Endpoint::new(
+                flywheel_protocol::client::Transport::WebSocket,
+                "/connection/websocket",
+            )],
+            emulation: None,
             websocket_compression: false,
             origins: globset::GlobSet::empty(),
             connection_limit: None,

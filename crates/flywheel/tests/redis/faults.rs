@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use flywheel_testkit::{
-    JsonClient, RedisCluster, RedisOptions, RedisServer, Server, free_port, set, wait_until,
+    JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisServer, SentinelSet, Server, free_port, set,
+    wait_until,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::{BINARY, PATIENCE, at, is_ready, node, on_redis, readiness};
 #[track_caller]
 fn waits(redis: &Value, told: &[&str]) -> Server {
     let server = Server::start(BINARY, on_redis(redis));
+    assert!(!is_ready(&server), "it serves a moment too early");
     let says = |text: &str| told.iter().all(|told| text.contains(told));
     let explained = wait_until(PATIENCE, || says(&readiness(&server).to_string()));
     assert!(explained, "{redis}: readiness says {}", readiness(&server));
@@ -47,6 +49,27 @@ fn an_address_that_is_wrong_is_explained_while_the_server_tries_on() {
     waits(&at(&replica), &["is a read-only replica of", "engine.redis.address"]);
     let cluster_option = json!({"cluster_address": primary.address()});
     waits(&cluster_option, &["cluster support disabled", "engine.redis.address"]);
+    let tls = json!({"address": format!("rediss://{}", primary.address()), "connect_timeout": "500ms"});
+    waits(&tls, &["engine.redis.tls.enabled"]);
+}
+
+#[test]
+fn sentinels_in_the_wrong_place_and_names_that_they_do_not_know_are_explained() {
+    let set = SentinelSet::start();
+    let sentinel = &set.sentinel_addresses()[0];
+    let told = [
+        "is a Sentinel watching",
+        MASTER_NAME,
+        "engine.redis.sentinel_address",
+        "engine.redis.sentinel_master_name",
+    ];
+    waits(&json!({"address": sentinel}), &told);
+    waits(&json!({"cluster_address": sentinel}), &["is a Sentinel", "engine.redis.sentinel_address"]);
+    let unknown = json!({"sentinel_address": sentinel, "sentinel_master_name": "nobody"});
+    waits(&unknown, &["nobody", MASTER_NAME, "engine.redis.sentinel_master_name"]);
+    let primary = set.servers()[0].address();
+    let server = json!({"sentinel_address": primary, "sentinel_master_name": MASTER_NAME});
+    waits(&server, &["is not a Sentinel", "engine.redis.address"]);
 }
 
 #[test]

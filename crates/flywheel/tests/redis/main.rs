@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test support fails the test by panicking")]
 
 mod faults;
+mod hostile;
 mod shapes;
 mod two_nodes;
 

@@ -48,6 +48,16 @@ fn nodes_share_a_cluster_and_go_on_when_a_primary_dies() {
 }
 
 #[test]
+fn partitions_of_a_cluster_carry_publications_too() {
+    let cluster = RedisCluster::start();
+    let settings = json!({"cluster_address": cluster.addresses()[0], "sharded_pub_sub_partitions": 16});
+    let (one, other) = two(&settings);
+    shared(&one, &other);
+    let found = cluster.nodes().iter().any(|node| !node.run(&["PUBSUB", "SHARDCHANNELS"]).items().is_empty());
+    assert!(found, "nothing is subscribed to in a slot");
+}
+
+#[test]
 fn nodes_follow_the_primary_of_their_sentinels() {
     let mut set = SentinelSet::start();
     let settings =
@@ -152,4 +162,25 @@ fn the_values_of_an_old_chart_start_as_they_stand() {
     assert!(
         nodes[0].log().contains("redis_cluster_address is an old name, write engine.redis.cluster_address")
     );
+}
+
+#[test]
+fn histories_can_be_lists_and_users_can_be_counted() {
+    let redis = RedisServer::start();
+    let mut settings = at(&redis);
+    settings["history_use_lists"] = json!(true);
+    settings["presence_user_mapping"] = json!(true);
+    let (one, other) = two(&settings);
+    shared(&one, &other);
+    let history = other.api_result("history", &json!({"channel": "log:a", "limit": 10}));
+    assert_eq!(history["publications"].as_array().unwrap().len(), 5);
+    let mut present = JsonClient::connect(one.address(), None);
+    present.subscribe("room:a");
+    assert_eq!(
+        other.api_result("presence_stats", &json!({"channel": "room:a"})),
+        json!({"num_clients": 1, "num_users": 1})
+    );
+    for key in ["centrifugo.list.log:a", "centrifugo.presence.user.clients.room:a"] {
+        assert_eq!(redis.run(&["EXISTS", key]).int(), 1, "{key}");
+    }
 }

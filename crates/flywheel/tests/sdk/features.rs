@@ -91,6 +91,21 @@ fn the_javascript_sdk_works_in_protobuf() {
 }
 
 #[test]
+fn the_javascript_sdk_works_over_http_stream_in_json() {
+    check(&Sdk::javascript(), "sdk.mjs", "http_stream", "json");
+}
+
+#[test]
+fn the_javascript_sdk_works_over_http_stream_in_protobuf() {
+    check(&Sdk::javascript(), "sdk.mjs", "http_stream", "protobuf");
+}
+
+#[test]
+fn the_javascript_sdk_works_over_sse() {
+    check(&Sdk::javascript(), "sdk.mjs", "sse", "json");
+}
+
+#[test]
 fn the_python_sdk_works_in_json() {
     check(&Sdk::python(), "sdk.py", "websocket", "json");
 }

@@ -80,6 +80,8 @@ fn config() -> serde_json::Value {
     set(&mut config, "websocket.compression", json!(true));
     enable_emulation(&mut config);
     set(&mut config, "client.channel_limit", json!(10));
+    set(&mut config, "sse.enabled", json!(true));
+    set(&mut config, "http_stream.enabled", json!(true));
     config
 }
 
@@ -134,6 +136,18 @@ fn javascript_clients_get_every_message_once_over_compressed_websocket() {
 }
 
 #[test]
+fn javascript_clients_get_every_message_once_over_http_stream() {
+    let clients =
+        ["http_stream/json", "http_stream/json/delta", "http_stream/protobuf", "http_stream/protobuf/delta"];
+    javascript("recovered", 100, &["long:prices"], &clients, &RECOVERED);
+}
+
+#[test]
+fn javascript_clients_get_every_message_once_over_sse() {
+    javascript("recovered", 100, &["long:prices"], &["sse/json", "sse/json/delta"], &RECOVERED);
+}
+
+#[test]
 fn javascript_clients_recover_server_side_subscriptions() {
     let clients = ["websocket/json", "websocket/protobuf"];
     javascript("server-side", 100, &SERVER_SIDE, &clients, &RECOVERED);
@@ -141,7 +155,7 @@ fn javascript_clients_recover_server_side_subscriptions() {
 
 #[test]
 fn javascript_clients_are_told_when_they_missed_more_than_the_history_holds() {
-    let clients = ["websocket/json", "websocket/json/delta", "websocket/protobuf/delta"];
+    let clients = ["websocket/json", "websocket/protobuf/delta", "http_stream/protobuf", "sse/json/delta"];
     javascript("outlived", 25, &["brief:prices"], &clients, &OUTLIVED);
 }
 

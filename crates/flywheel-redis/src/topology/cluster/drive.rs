@@ -212,7 +212,7 @@ impl Members {
         let nodes = self.map.nodes().to_vec();
         let servers: Vec<_> = nodes.iter().filter_map(|node| self.server_at(shard, node)).collect();
         if servers.len() == nodes.len() {
-            shard.set_routes(Routes { map: Some(self.map.clone()), servers });
+            shard.set_routes(Routes::of_map(self.map.clone(), servers));
         }
     }
 }

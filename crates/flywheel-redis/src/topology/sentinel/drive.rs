@@ -166,7 +166,7 @@ impl Driver {
         let link = shard.settings().link.clone();
         let server = Server::start(chosen.primary.clone(), link, true, admission, shard.context());
         self.fence.handle_switch();
-        shard.set_routes(Routes { map: None, servers: vec![server] });
+        shard.set_routes(Routes::of_server(server));
         shard.set_fence(false);
         shard.set_mode(Mode::Standalone);
     }

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn sentinels_that_were_set_up_anew_are_followed_when_all_agree_and_nothing_serves() {
         let mut table = SentinelTable::default();
-        table.handle_answer(at(0), &address(1), says(10, 7));
+        table.handle_answer(at(0), &address(9), says(10, 7));
         let mut news = Vec::new();
         for second in 1..=20 {
             let now = at(second * 1000);
@@ -210,7 +210,7 @@ mod tests {
         }
         assert_eq!(news, [(15, 20)]);
         let mut table = SentinelTable::default();
-        table.handle_answer(at(0), &address(1), says(10, 7));
+        table.handle_answer(at(0), &address(9), says(10, 7));
         for second in 1..=60 {
             let now = at(second * 1000);
             table.handle_answer(now, &address(1), says(20, 0));

@@ -1,0 +1,108 @@
+//! Redis stands still, loses replies, or is out of reach of one node, while clients with many recoverable server-side
+//! subscriptions come and go: no command stays without an answer, memory stays flat, both sides see it, and afterwards
+//! everybody has everything.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a drill fails by panicking, tells what it measured, and runs against the real clock"
+)]
+
+mod churn;
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use flywheel_testkit::drill::Subscriber;
+use flywheel_testkit::{OnReply, wait_until};
+use stage::Stage;
+
+/// How long anything may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Publications of each node that count as going on.
+const ENOUGH: usize = 20;
+
+#[test]
+fn redis_stands_still_and_goes_on() {
+    let mut stage = Stage::start(2);
+    let fleet = &stage.fleet;
+    stage.redis.freeze();
+    let noticed = wait_until(PATIENCE, || fleet.nodes().all(|node| !fleet.is_ready(node)));
+    assert!(noticed, "nobody noticed: {}", fleet.describe(Instant::now()));
+    // New clients keep coming and get their answers.
+    let answered = stage.churn.answered();
+    assert!(wait_until(PATIENCE, || stage.churn.answered() > answered + 20));
+    stage.redis.resume();
+    let back = Instant::now();
+    let recovered = wait_until(PATIENCE, || fleet.all_hear_each_other_since(back));
+    assert!(recovered, "{}", fleet.describe(back));
+    println!("everybody heard everybody {:?} after Redis went on", back.elapsed());
+    let ready = wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_ready(node)));
+    assert!(ready, "{}", fleet.describe(back));
+    stage.finish();
+}
+
+#[test]
+fn lost_replies_cost_their_calls_and_nothing_else() {
+    let mut stage = Stage::start(2);
+    for command in ["EVALSHA", "SUBSCRIBE", "EVALSHA", "UNSUBSCRIBE", "ECHO"] {
+        for proxy in &stage.proxies {
+            proxy.on_nth(command, 0, OnReply::Swallow);
+        }
+        // Churn and publishers use each of them again and again.
+        let since = Instant::now();
+        let goes_on = wait_until(PATIENCE, || stage.fleet.fewest_accepted_since(since) >= ENOUGH);
+        assert!(goes_on, "{command}: {}", stage.fleet.describe(since));
+        let hears = wait_until(PATIENCE, || stage.fleet.all_hear_each_other_since(since));
+        assert!(hears, "{command}: {}", stage.fleet.describe(since));
+    }
+    for proxy in &stage.proxies {
+        proxy.on_nth("EVALSHA", 3, OnReply::Duplicate);
+    }
+    let since = Instant::now();
+    let goes_on = wait_until(PATIENCE, || stage.fleet.fewest_accepted_since(since) >= ENOUGH);
+    assert!(goes_on, "a doubled reply: {}", stage.fleet.describe(since));
+    stage.finish();
+}
+
+#[test]
+fn a_node_cut_off_alone_says_so_is_drained_and_its_clients_go_on_elsewhere() {
+    let mut stage = Stage::start(3);
+    let fleet = &stage.fleet;
+    stage.proxies[0].black_hole();
+    let cut = Instant::now();
+    assert!(wait_until(PATIENCE, || !fleet.is_ready(0)), "{}", fleet.describe(cut));
+    println!("not ready {:?} after it was cut off", cut.elapsed());
+    assert!(fleet.is_ready(1) && fleet.is_ready(2), "{}", fleet.describe(cut));
+    // Its clients are sent away, and all clients have what the other nodes publish from then on.
+    let since = Instant::now();
+    let elsewhere = wait_until(PATIENCE, || {
+        fleet.clients().iter().all(|client| has_seen_from_others(fleet, client, since))
+    });
+    assert!(elsewhere, "{}", fleet.describe(since));
+    println!("all clients were served by the others {:?} after the cut", cut.elapsed());
+    // The others do not count it any more, and it does not count them.
+    let names = |node: usize| {
+        let info = fleet.node(node).api_result("info", &serde_json::json!({}));
+        info["nodes"].as_array().unwrap().len()
+    };
+    assert!(wait_until(PATIENCE, || names(1) == 2 && names(2) == 2), "the others still see it");
+    stage.proxies[0].heal();
+    let healed = Instant::now();
+    assert!(wait_until(PATIENCE, || fleet.all_hear_each_other_since(healed)), "{}", fleet.describe(healed));
+    assert!(wait_until(PATIENCE, || fleet.is_ready(0) && names(0) == 3 && names(1) == 3));
+    stage.finish();
+}
+
+/// Whether a client has seen, after `since`, something that another node than the first published.
+fn has_seen_from_others(fleet: &flywheel_testkit::drill::Fleet, client: &Subscriber, since: Instant) -> bool {
+    let seen = client.seen_since(since);
+    let others = [1, 2].map(|node| fleet.publisher(node).accepted());
+    others.iter().all(|accepted| {
+        accepted
+            .iter()
+            .rev()
+            .take_while(|one| one.asked > since)
+            .any(|one| seen.iter().any(|(id, _)| *id == one.id))
+    })
+}
