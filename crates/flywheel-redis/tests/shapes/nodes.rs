@@ -54,11 +54,7 @@ pub(crate) struct Node {
 }
 
 pub(crate) fn options() -> RedisOptions {
-    RedisOptions {
-        command_timeout: Duration::from_millis(1_500),
-        presence_ttl: Duration::from_secs(3),
-        ..RedisOptions::default()
-    }
+    RedisOptions { presence_ttl: Duration::from_secs(3), ..RedisOptions::default() }
 }
 
 pub(crate) fn local(port: u16) -> Endpoint {

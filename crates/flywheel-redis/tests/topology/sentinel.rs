@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::link::LinkSettings;
 use flywheel_redis::topology::{Seeds, ShardSettings};
 use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
@@ -76,7 +77,7 @@ fn s1_s2_a_killed_and_a_frozen_primary_are_left_and_the_frozen_one_gets_nothing_
 #[test]
 fn s3_a_planned_failover_loses_nothing_and_fails_nothing() {
     let set = SentinelSet::start();
-    let rig = Rig::start(settings(&set)).deadline(Duration::from_millis(2_500));
+    let rig = Rig::start(settings(&set)).deadline(RedisOptions::default().command_timeout);
     rig.wait_writable();
     let load = rig.load(&["a"]);
     load.wait_more(20);
