@@ -134,6 +134,7 @@ impl Shard {
         let call = super::Call { is_repeatable: true, ..Self::call_of(&tag, deadline) };
         self.script(call, &script).await.map_err(super::shard::unavailable)?;
         self.ears.handle_proof(channel, &delivered);
+        self.ears.handle_fork();
         tracing::warn!(%channel, top, delivered = delivered.offset, "a stream lost publications that were delivered; it has a new epoch");
         Ok(())
     }

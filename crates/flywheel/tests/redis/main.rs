@@ -3,6 +3,7 @@
 
 mod faults;
 mod hostile;
+mod metrics;
 mod shapes;
 mod two_nodes;
 

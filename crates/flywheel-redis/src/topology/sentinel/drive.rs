@@ -9,7 +9,7 @@ use super::watch::{Said, SentinelWatch};
 use super::{Chosen, Fence, SentinelTable};
 use crate::link::{Endpoint, Facts, LinkSettings, Mode};
 use crate::topology::shard::alive;
-use crate::topology::{Admission, Context, Routes, Server, Shard, Verdict, judge_master, unknown_master};
+use crate::topology::{Context, Routes, Server, Shard, Verdict, judge_master, unknown_master};
 
 /// How often to look at the time.
 const TICK: Duration = Duration::from_millis(50);
@@ -161,8 +161,7 @@ impl Driver {
             Verdict::Use => Ok(()),
             Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
         };
-        let admission =
-            Admission { judge: Arc::new(judged), keys: shard.settings().keys.clone(), key: "address" };
+        let admission = shard.admission(Arc::new(judged), "address");
         let link = shard.settings().link.clone();
         let server = Server::start(chosen.primary.clone(), link, true, admission, shard.context());
         self.fence.handle_switch();
