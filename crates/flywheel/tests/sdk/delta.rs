@@ -35,7 +35,7 @@ fn check(encoding: &str, deflate: bool) {
     set(&mut config, "client.recovery_max_publication_limit", json!(100));
     set(&mut config, "websocket.compression", json!(deflate));
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
-    let mut arguments = arguments(&server, "");
+    let mut arguments = arguments(server.address(), "");
     arguments.push(format!("encoding={encoding}"));
     arguments.push(format!("deflate={deflate}"));
     Sdk::javascript().run("delta.mjs", &arguments, Duration::from_mins(2)).assert_all(&CHECKS);

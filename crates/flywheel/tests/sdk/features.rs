@@ -51,7 +51,7 @@ fn check(sdk: &Sdk, script: &str, transport: &str, encoding: &str) {
     let mut server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let signals = tempfile::tempdir().unwrap();
     let restart = signals.path().join("restart");
-    let mut arguments = arguments(&server, "");
+    let mut arguments = arguments(server.address(), "");
     arguments.push(format!("transport={transport}"));
     arguments.push(format!("encoding={encoding}"));
     arguments.push(format!("restart={}", restart.display()));

@@ -4,17 +4,20 @@
 mod delta;
 mod features;
 mod recovery;
+mod site;
 
-use flywheel_testkit::{Server, set, sign};
+use std::net::SocketAddr;
+
+use flywheel_testkit::{set, sign};
 use serde_json::{Value, json};
 
 /// The user of every client.
 const USER: &str = "sdk-user";
 
 /// The arguments that every script needs: the server, its API key, and a token with these claims beside the user.
-fn arguments(server: &Server, claims: &str) -> Vec<String> {
+fn arguments(server: SocketAddr, claims: &str) -> Vec<String> {
     vec![
-        format!("address={}", server.address()),
+        format!("address={server}"),
         "key=secret".to_owned(),
         format!("token={}", sign("appendix-secret", &format!(r#"{{"sub":"{USER}"{claims}}}"#))),
     ]

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use flywheel_testkit::{Asked, Backing, Cut, Cutter, Sdk, Server, add_namespace, fixture, set, with_status};
+use flywheel_testkit::{Asked, Backing, Cut, Cutter, Sdk, add_namespace, fixture, set, with_status};
 use serde_json::json;
 
+use crate::site::Site;
 use crate::{arguments, enable_emulation};
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -30,10 +31,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs it against a fresh server, with a wire of its own for each client.
-    fn check(&self, sdk: &Sdk, script: &str, checks: &[&str]) {
-        let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config());
-        let wires: Vec<_> = self.clients.iter().map(|_| Cutter::start(server.address())).collect();
+    /// Runs it at this site, with a wire of its own for each client.
+    fn check(&self, site: &Site, sdk: &Sdk, script: &str, checks: &[&str]) {
+        let wires: Vec<_> = self.clients.iter().map(|_| Cutter::start(site.address())).collect();
         let clients: Vec<_> = self
             .clients
             .iter()
@@ -46,7 +46,7 @@ impl Run<'_> {
         } else {
             String::new()
         };
-        let mut arguments = arguments(&server, &claims);
+        let mut arguments = arguments(site.address(), &claims);
         arguments.extend([
             format!("scenario={}", self.scenario),
             format!("control={}", control.address()),
@@ -116,12 +116,12 @@ const WEBSOCKET: [&str; 4] =
 
 fn javascript(scenario: &str, reconnects: usize, channels: &[&str], clients: &[&str], checks: &[&str]) {
     let run = Run { scenario, reconnects, channels, clients };
-    run.check(&Sdk::javascript(), "recovery.mjs", checks);
+    run.check(&Site::alone(config()), &Sdk::javascript(), "recovery.mjs", checks);
 }
 
 fn python(scenario: &str, reconnects: usize, channels: &[&str], clients: &[&str], checks: &[&str]) {
     let run = Run { scenario, reconnects, channels, clients };
-    run.check(&Sdk::python(), "recovery.py", checks);
+    run.check(&Site::alone(config()), &Sdk::python(), "recovery.py", checks);
 }
 
 #[test]
@@ -172,4 +172,17 @@ fn python_clients_recover_server_side_subscriptions() {
 #[test]
 fn python_clients_are_told_when_they_missed_more_than_the_history_holds() {
     python("outlived", 25, &["brief:prices"], &WEBSOCKET, &OUTLIVED);
+}
+
+/// A connection that comes back finds the other node, which has to know from Redis what the first one delivered.
+#[test]
+fn javascript_clients_get_every_message_once_from_two_nodes_on_redis() {
+    let run = Run { scenario: "recovered", reconnects: 100, channels: &["long:prices"], clients: &WEBSOCKET };
+    run.check(&Site::two_on_redis(config()), &Sdk::javascript(), "recovery.mjs", &RECOVERED);
+}
+
+#[test]
+fn python_clients_get_every_message_once_from_two_nodes_on_redis() {
+    let run = Run { scenario: "recovered", reconnects: 100, channels: &["long:prices"], clients: &WEBSOCKET };
+    run.check(&Site::two_on_redis(config()), &Sdk::python(), "recovery.py", &RECOVERED);
 }
