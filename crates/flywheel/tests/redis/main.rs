@@ -3,6 +3,7 @@
 
 mod faults;
 mod hostile;
+mod metrics;
 mod relay;
 mod shapes;
 mod two_nodes;

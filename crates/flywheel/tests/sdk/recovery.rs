@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use flywheel_testkit::{Asked, Backing, Cut, Cutter, Sdk, Server, add_namespace, fixture, set, with_status};
+use flywheel_testkit::{Cutter, Sdk, add_namespace, fixture, set};
 use serde_json::json;
 
 use crate::site::Site;
