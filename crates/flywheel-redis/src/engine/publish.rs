@@ -5,7 +5,7 @@ use flywheel_model::{Channel, ClientInfo, Publication, StreamPosition};
 
 use super::gaps::text;
 use super::route::Call;
-use super::shard::{Shard, unavailable, unexpected};
+use super::shard::{Shard, failed, unexpected};
 use crate::envelope;
 use crate::keys::SlotTag;
 use crate::resp::{Command, Value};
@@ -38,7 +38,7 @@ impl Shard {
                     let (word, name) = (publish_word(&tag), tag.messages());
                     let arguments = [&body[..], word.as_bytes(), name.as_bytes(), RESULT_TTL];
                     let script = self.scripts.publish_once.call(&[&result], &arguments);
-                    published(&self.script(call, &script).await.map_err(unavailable)?)
+                    published(&self.script(call, &script).await.map_err(failed(channel))?)
                 }
             };
         };
@@ -67,7 +67,7 @@ impl Shard {
         .map(<[u8]>::to_vec);
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let script = script.call(&keys, &arguments);
-        published(&self.script(call, &script).await.map_err(unavailable)?)
+        published(&self.script(call, &script).await.map_err(failed(channel))?)
     }
 
     pub(super) async fn publish_join(&self, channel: &Channel, info: &ClientInfo) -> Result<(), EngineError> {
