@@ -1,6 +1,7 @@
 //! Nodes that share Redis, as the real program.
 #![expect(clippy::unwrap_used, reason = "test support fails the test by panicking")]
 
+mod answers;
 mod faults;
 mod hostile;
 mod metrics;

@@ -2,6 +2,7 @@
 //!
 //! The seed of a run is in its output; `FLYWHEEL_SEED` repeats it as far as the timing allows.
 
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use flywheel_testkit::{Cutter, Sdk, add_namespace, fixture, set};
@@ -57,6 +58,9 @@ impl Run<'_> {
             format!("clients={}", clients.join(",")),
         ]);
         sdk.run(script, &arguments, PATIENCE).assert_all(checks);
+        // Shards hand their counts over once a second.
+        thread::sleep(Duration::from_millis(1100));
+        assert_eq!(site.gaps_found(), 0, "something was lost on the way, and healed");
     }
 }
 
@@ -82,6 +86,7 @@ fn config() -> serde_json::Value {
     set(&mut config, "client.queue_max_size", json!(64 << 20));
     enable_emulation(&mut config);
     set(&mut config, "client.channel_limit", json!(10));
+    set(&mut config, "prometheus.enabled", json!(true));
     config
 }
 
