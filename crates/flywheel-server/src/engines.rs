@@ -7,7 +7,7 @@ use flywheel_config::{Carrier, Config, RedisSettings};
 use flywheel_engine::{Broker, ControlSink, Dependencies, Dependency, MemoryEngine, MemoryLimits, Presence};
 use flywheel_metrics::RedisReading;
 use flywheel_node::{Control, ControlInbox, Routes, Timing};
-use flywheel_redis::engine::{EngineParts, RedisEngine};
+use flywheel_redis::engine::{EngineParts, RedisEngine, RedisOptions};
 use flywheel_redis::topology::Context;
 use flywheel_runtime::{Clock, Random, Tasks};
 
@@ -56,7 +56,9 @@ impl Engines {
         for settings in wanted.redis() {
             let listens = wanted.controller.redis().is_some_and(|controller| controller.key == settings.key);
             let control = listens.then(|| Arc::clone(&inbox) as Arc<dyn ControlSink>);
-            let engine = Arc::new(start_redis(settings, control, world)?);
+            let keeps_streams = wanted.broker.redis().is_some_and(|broker| broker.key == settings.key);
+            let options = redis::options(settings, keeps_streams);
+            let engine = Arc::new(start_redis(settings, options, control, world)?);
             running.push(Running { key: settings.key.clone(), engine });
         }
         let redis = |carrier: &Carrier| {
@@ -99,6 +101,7 @@ impl Engines {
 
 fn start_redis(
     settings: &RedisSettings,
+    options: RedisOptions,
     control: Option<Arc<dyn ControlSink>>,
     world: &Surroundings<'_>,
 ) -> anyhow::Result<RedisEngine> {
@@ -107,7 +110,7 @@ fn start_redis(
     Ok(RedisEngine::start(EngineParts {
         uid: world.uid.to_owned(),
         shards: redis::shards(settings, &context)?,
-        options: redis::options(settings),
+        options,
         sink: Arc::clone(world.routes) as _,
         control,
         clock: world.clock.clone(),

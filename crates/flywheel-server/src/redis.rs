@@ -120,7 +120,7 @@ fn seeds(settings: &RedisSettings, shard: &RedisShard) -> anyhow::Result<Seeds> 
 }
 
 /// How the engine uses them.
-pub(crate) fn options(settings: &RedisSettings) -> RedisOptions {
+pub(crate) fn options(settings: &RedisSettings, keeps_streams: bool) -> RedisOptions {
     let usual = RedisOptions::default();
     RedisOptions {
         prefix: settings.prefix.clone(),
@@ -132,6 +132,7 @@ pub(crate) fn options(settings: &RedisSettings) -> RedisOptions {
             .max()
             .unwrap_or(usual.command_timeout),
         history_lists: settings.history_use_lists,
+        keeps_streams,
         presence_ttl: if settings.presence.ttl.is_zero() {
             usual.presence_ttl
         } else {

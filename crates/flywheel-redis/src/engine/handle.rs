@@ -123,6 +123,9 @@ impl Place {
                         }
                         return;
                     }
+                    let pause = shard.options.probe_interval;
+                    drop(shard);
+                    tokio::time::sleep(pause).await;
                 }
             });
         }

@@ -6,6 +6,7 @@ mod gaps;
 mod handle;
 mod hearing;
 mod history;
+mod layout;
 mod presence;
 mod probe;
 mod publish;

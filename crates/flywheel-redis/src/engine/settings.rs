@@ -2,6 +2,7 @@ use std::time::Duration;
 
 /// How an engine uses Redis. The defaults are the reference's where it has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct RedisOptions {
     /// What the names of all keys and channels begin with.
     pub prefix: String,
@@ -10,6 +11,8 @@ pub struct RedisOptions {
     pub command_timeout: Duration,
     /// Keep history in lists, as old versions of the reference did, and not in streams.
     pub history_lists: bool,
+    /// Whether streams are kept here, and not only presence, which has the same names with partitions and without.
+    pub keeps_streams: bool,
     /// How long a presence entry lives without being refreshed; counted in whole seconds.
     pub presence_ttl: Duration,
     /// Count users as they come and go, so that statistics need not look at every client.
@@ -28,6 +31,7 @@ impl Default for RedisOptions {
             prefix: "centrifugo".into(),
             command_timeout: Duration::from_millis(1_500),
             history_lists: false,
+            keeps_streams: true,
             presence_ttl: Duration::from_mins(1),
             presence_users: false,
             presence_field_ttl: false,

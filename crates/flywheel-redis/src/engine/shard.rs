@@ -76,6 +76,7 @@ impl Shard {
         let layout = known.ok().and_then(Result::ok).and_then(|layout| *layout);
         let Some(layout) = layout else { return Err(unavailable(self.router.reason())) };
         let keys = Keys::new(self.options.prefix.clone(), layout).map_err(unavailable)?;
+        self.claim_layout(&keys, deadline).await?;
         Ok(self.keys.get_or_init(|| keys))
     }
 

@@ -99,6 +99,11 @@ impl Keys {
         format!("{}.node.{uid}", self.prefix)
     }
 
+    /// The key that says which layout the prefix is used with.
+    pub fn layout_marker(&self) -> String {
+        format!("{}.layout", self.prefix)
+    }
+
     fn tag(&self, tail: String, is_sharded: bool) -> SlotTag<'_> {
         let slot = match self.layout {
             Layout::Plain => 0,

@@ -1,11 +1,12 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::keys::key_slot;
 use flywheel_redis::topology::{Seeds, ShardSettings};
 use flywheel_testkit::{FaultProxy, OnReply, RedisCluster, RedisServer, wait_until};
 
-use crate::nodes::{PATIENCE, World, local, plain};
+use crate::nodes::{PATIENCE, World, local, options, plain};
 
 /// A cluster for tests that do it no harm. It dies with the process.
 pub(crate) fn shared() -> &'static RedisCluster {
@@ -139,4 +140,26 @@ fn r4_a_lost_or_doubled_answer_in_a_cluster_costs_its_connection_and_reaches_nob
         assert!(world.top(0, channel).unwrap().offset >= top);
         world.wait_all_hear_each_other(channel, "after");
     }
+}
+
+#[test]
+fn a_prefix_in_use_is_not_taken_for_an_empty_one_when_the_layout_changes() {
+    let mut world = World::new();
+    let prefixed = |prefix: &str| RedisOptions { prefix: prefix.to_owned(), ..options() };
+    world.add(&[shared_settings(16)], prefixed("layout"));
+    world.wait_ready();
+    // The same name comes of it, with other partitions.
+    world.nodes.clear();
+    world.add(&[shared_settings(0)], prefixed("layout16"));
+    let refused = wait_until(PATIENCE, || {
+        let said = world.reason("write");
+        ["layout16.layout", "partitioned:16", "\"cluster\""].iter().all(|part| said.contains(part))
+    });
+    assert!(refused, "{}", world.reason("write"));
+    let published = world.publish(0, "room", "x").unwrap_err().to_string();
+    assert!(published.contains("partitioned:16"), "{published}");
+    // Who keeps presence only does not care.
+    world.nodes.clear();
+    world.add(&[shared_settings(0)], RedisOptions { keeps_streams: false, ..prefixed("layout16") });
+    world.wait_ready();
 }

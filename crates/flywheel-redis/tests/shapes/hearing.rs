@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flywheel_engine::Broker;
@@ -106,4 +107,32 @@ fn r7_a_server_that_takes_no_writes_is_reported_in_its_own_words() {
         world.wait_ready();
         println!("R7: {word}: ready again after {:?}", mended.elapsed());
     }
+}
+
+#[test]
+fn p3_a_flood_that_nobody_has_room_for_is_dropped_and_counted_while_the_reader_goes_on() {
+    const FLOOD: usize = 200_000;
+    let redis = RedisServer::start();
+    let world = World::of(1, &[plain(Seeds::Server(local(redis.port())))]);
+    world.subscribe("room");
+    world.wait_ready();
+    let (node, listens) = (&world.nodes[0], world.nodes[0].engine.readings()[0].listens);
+    node.ear.is_full.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let mut publisher = redis.client().unwrap();
+    for _ in 0..FLOOD / 1_000 {
+        // A publication without history, whose data is one letter.
+        (0..1_000).for_each(|_| {
+            publisher.send(&[&b"PUBLISH"[..], b"centrifugo.client.room", b"\x22\x01x"]).unwrap();
+        });
+        (0..1_000).for_each(|_| assert_eq!(publisher.read().unwrap().int(), 1));
+    }
+    let dropped = || node.ear.dropped.load(Ordering::SeqCst);
+    assert!(wait_until(PATIENCE, || dropped() == FLOOD), "the reader stopped at {}", dropped());
+    println!("P3: {FLOOD} messages were read and dropped in {:?}", began.elapsed());
+    assert_eq!(redis.info("client_output_buffer_limit_disconnections").trim_start_matches('0'), "");
+    assert_eq!(node.engine.readings()[0].listens, listens, "it listened anew");
+    assert!(!world.is_unready(), "it gave its probes up");
+    node.ear.is_full.store(false, Ordering::SeqCst);
+    world.wait_all_hear_each_other("room", "after");
 }

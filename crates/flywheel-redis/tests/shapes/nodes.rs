@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use flywheel_engine::conformance::Recorder;
@@ -26,11 +27,18 @@ pub(crate) const KEEP: Retention =
 pub(crate) struct Ear {
     pub(crate) recorder: Recorder,
     gaps: Mutex<Vec<Channel>>,
+    /// Whether it has no room, so that what comes is dropped and counted.
+    pub(crate) is_full: AtomicBool,
+    pub(crate) dropped: AtomicUsize,
 }
 
 impl Sink for Ear {
     fn deliver(&self, event: ChannelEvent) {
-        self.recorder.deliver(event);
+        if self.is_full.load(Ordering::SeqCst) {
+            self.dropped.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.recorder.deliver(event);
+        }
     }
 
     fn gap(&self, channel: &Channel) {
@@ -92,7 +100,11 @@ impl World {
         world
     }
 
-    pub(crate) fn add(&mut self, shards: &[ShardSettings], options: RedisOptions) {
+    pub(crate) fn add(&mut self, shards: &[ShardSettings], mut options: RedisOptions) {
+        // Tests share a cluster, and each layout needs a prefix of its own.
+        if let Some(partitions) = shards.first().map(|shard| shard.partitions).filter(|count| *count > 0) {
+            options.prefix = format!("{}{partitions}", options.prefix);
+        }
         let _inside = self.runtime.enter();
         let (clock, random) = (Clock::system(), Arc::new(Random::system()));
         let context =
