@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(whole, decode(limits, bytes.chunks(1)));
 });
 
-/// The values in words, and the error, if there is one.
+/// The values in words, and whether an error ended them.
 fn decode<'c>(limits: Limits, chunks: impl IntoIterator<Item = &'c [u8]>) -> Vec<String> {
     let (mut decoder, mut seen) = (Decoder::new(limits), Vec::new());
     for chunk in chunks {
@@ -31,8 +31,9 @@ fn decode<'c>(limits: Limits, chunks: impl IntoIterator<Item = &'c [u8]>) -> Vec
                     seen.push(format!("{value:?}"));
                 }
                 Ok(None) => break,
-                Err(error) => {
-                    seen.push(error.to_string());
+                Err(_) => {
+                    // Which of several faults is found first depends on how much has come.
+                    seen.push("a fault".to_owned());
                     return seen;
                 }
             }

@@ -114,7 +114,7 @@ impl<'s> World<'s> {
             client: ClientId::from_random(1),
             session: SessionId::from_random(2),
             encoding,
-            transport: "websocket",
+            transport: flywheel_protocol::client::Transport::WebSocket,
             headers: None,
             app_pings: true,
             random: 0,

@@ -1,9 +1,10 @@
-//! Wall time, which here only bounds waits.
+//! Wall time, which bounds waits, and measures where it is throughput or latency that is asked for.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use nix::time::{ClockId, clock_gettime};
 
 /// A moment after which waiting is an error.
 #[derive(Clone, Copy)]
@@ -26,6 +27,12 @@ impl Deadline {
     pub(crate) fn is_over(self) -> bool {
         self.left().is_zero()
     }
+}
+
+/// Nanoseconds of a clock that all processes of the machine share, and that nobody sets.
+pub(crate) fn nanos() -> Result<u64> {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+    Ok(u64::try_from(now.as_nanos())?)
 }
 
 /// Asks `condition` every `pause` until it holds. An error that names `what` after `limit`.

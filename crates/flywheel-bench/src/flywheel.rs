@@ -1,19 +1,19 @@
 //! The server under test: its configuration, start and stop.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::clock;
 use crate::http::Http;
 use crate::peer::Peer;
 use crate::wire::{API_KEY, LOG};
+use crate::{clock, net};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -76,9 +76,22 @@ fn config(port: u16, liveness: Liveness) -> Value {
 impl Flywheel {
     /// Starts `program` on a free port and awaits its health endpoint.
     pub(crate) fn start(program: &Path, liveness: Liveness) -> Result<Self> {
-        let address = free_address()?;
+        Self::start_with(program, liveness, None)
+    }
+
+    /// The same with the Redis at an address for its engine.
+    pub(crate) fn start_on(program: &Path, redis: &str) -> Result<Self> {
+        Self::start_with(program, Liveness::NEVER, Some(redis))
+    }
+
+    fn start_with(program: &Path, liveness: Liveness, redis: Option<&str>) -> Result<Self> {
+        let address = net::free_address()?;
+        let mut config = config(address.port(), liveness);
+        if let Some(redis) = redis {
+            config["engine"] = json!({ "type": "redis", "redis": { "address": format!("redis://{redis}") } });
+        }
         let mut config_file = tempfile::Builder::new().suffix(".json").tempfile()?;
-        config_file.write_all(config(address.port(), liveness).to_string().as_bytes())?;
+        config_file.write_all(config.to_string().as_bytes())?;
         let mut command = Command::new(program);
         command.arg("--config").arg(config_file.path());
         let mut peer = Peer::run("flywheel", &mut command)?;
@@ -94,9 +107,4 @@ fn is_healthy(address: SocketAddr) -> bool {
     Http::connect(address)
         .and_then(|mut http| http.call(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").map(|_| ()))
         .is_ok()
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok(listener.local_addr()?)
 }

@@ -17,7 +17,9 @@ mod http;
 mod load;
 mod measure;
 mod meter;
+mod net;
 mod peer;
+mod redis;
 mod report;
 mod sink;
 mod wire;
@@ -60,6 +62,10 @@ enum Role {
     Publish(Measurement<publish::Options>),
     /// Every measurement with its defaults.
     All(Measurement<NoOptions>),
+    /// Publications through Redis and their way to other nodes, against `redis-benchmark` with the same script.
+    Redis(Measurement<measure::redis::Options>),
+    #[command(hide = true)]
+    Engine(redis::node::Options),
     #[command(hide = true)]
     Sink(sink::Options),
     #[command(hide = true)]
@@ -97,6 +103,9 @@ struct LoadOptions {
     address: SocketAddr,
     #[arg(long)]
     at_once: usize,
+    /// Where publications go; by default nobody reads them.
+    #[arg(long, default_value = "nobody")]
+    channel: String,
 }
 
 fn main() -> Result<()> {
@@ -108,13 +117,15 @@ fn main() -> Result<()> {
         Role::Connect(it) => (vec![connect::run(&it.server, &it.options)?], it.json),
         Role::Recover(it) => (vec![recover::run(&it.server, &it.options)?], it.json),
         Role::Publish(it) => (vec![publish::run(&it.server, &it.options)?], it.json),
+        Role::Redis(it) => (vec![measure::redis::run(&it.server, &it.options)?], it.json),
         Role::All(it) => (all(&it.server)?, it.json),
+        Role::Engine(options) => return redis::node::run(&options),
         Role::Sink(options) => return sink::run(&options),
         Role::Raw(options) => return baseline::raw::run(&options),
         Role::Bare => return baseline::bare::run(),
         Role::Axum => return baseline::api::run(),
         Role::Dial(it) => return Load::new(it.address, it.at_once, Dial::new)?.obey(),
-        Role::Post(it) => return Load::new(it.address, it.at_once, Post::new)?.obey(),
+        Role::Post(it) => return Load::new(it.address, it.at_once, || Post::new(&it.channel))?.obey(),
         Role::Return(it) => return Load::new(it.address, it.at_once, || Recover::new(&it))?.obey(),
     };
     let texts: Vec<String> = reports.iter().map(Report::render).collect();
@@ -134,6 +145,7 @@ fn all(server: &Path) -> Result<Vec<Report>> {
         connect::run(server, &defaults())?,
         recover::run(server, &defaults())?,
         publish::run(server, &defaults())?,
+        measure::redis::run(server, &defaults())?,
     ])
 }
 
@@ -160,5 +172,6 @@ mod tests {
         defaults::<connect::Options>();
         defaults::<recover::Options>();
         defaults::<publish::Options>();
+        defaults::<measure::redis::Options>();
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod fanout;
 pub(crate) mod idle;
 pub(crate) mod publish;
 pub(crate) mod recover;
+pub(crate) mod redis;
 
 mod receivers;
 mod versus;

@@ -16,6 +16,19 @@ pub(crate) fn cpu_ns(pid: u32) -> Result<f64> {
     Ok(used.as_secs_f64() * 1e9)
 }
 
+/// Time that threads of the process `pid` were ready to run and had no processor, in nanoseconds.
+pub(crate) fn kept_waiting_ns(pid: u32) -> Result<f64> {
+    let mut sum = 0.0;
+    let path = format!("/proc/{pid}/task");
+    for thread in fs::read_dir(&path).context(path)? {
+        let path = thread?.path().join("schedstat");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let waited = text.split_whitespace().nth(1).context("schedstat")?;
+        sum += waited.parse::<f64>().context("schedstat")?;
+    }
+    Ok(sum)
+}
+
 /// Resident memory of the process `pid` in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
@@ -58,6 +71,7 @@ mod tests {
             sum = black_box(sum.wrapping_add(1));
         }
         assert!(resident_bytes(me).unwrap() > 100_000);
+        assert!(kept_waiting_ns(me).unwrap() >= 0.0);
         assert!(descriptors(me).unwrap() >= 3);
     }
 

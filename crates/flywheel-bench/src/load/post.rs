@@ -11,10 +11,10 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    /// 128 bytes of data into a channel that nobody reads.
-    pub(crate) fn new() -> Self {
+    /// 128 bytes of data into a channel.
+    pub(crate) fn new(channel: &str) -> Self {
         let data = "x".repeat(wire::PUSH_BYTES - 2);
-        Self { request: http::post("/api/publish", &format!(r#"{{"channel":"nobody","data":"{data}"}}"#)) }
+        Self { request: http::post("/api/publish", &format!(r#"{{"channel":"{channel}","data":"{data}"}}"#)) }
     }
 }
 

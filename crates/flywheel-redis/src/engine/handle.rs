@@ -87,7 +87,7 @@ impl Place {
             clock: clock.clone(),
             random: Arc::clone(random),
             tasks: tasks.clone(),
-            tolerance: options.probe_tolerance,
+            options: options.clone(),
         });
         let shard = Arc::new(Shard {
             name: format!("redis[{number}]"),
@@ -102,7 +102,7 @@ impl Place {
             random: Arc::clone(random),
             keys: OnceLock::new(),
         });
-        let write = Arc::new(Found::new("write", options.probe_tolerance, clock.now().at));
+        let write = Arc::new(Found::new("write", options, clock.now().at));
         let weak = Arc::downgrade(&shard);
         tasks.spawn_background(gaps::run(weak.clone()));
         tasks.spawn_background(gaps::watch_owners(weak.clone()));

@@ -6,6 +6,7 @@ use flywheel_runtime::{Clock, Random, Tasks};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::RedisOptions;
 use super::ears::Ears;
 use super::probe::Found;
 use super::route::Router;
@@ -49,7 +50,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) random: Arc<Random>,
     pub(super) tasks: Tasks,
-    pub(super) tolerance: std::time::Duration,
+    pub(super) options: RedisOptions,
 }
 
 impl Hearing {
@@ -93,7 +94,7 @@ impl Parts {
         let at = self.router.ear(slot);
         let subscriber =
             Subscriber::start(settings, at.clone(), listener, &self.clock, &self.random, &self.tasks);
-        let found = Arc::new(Found::new("delivery", self.tolerance, self.clock.now().at));
+        let found = Arc::new(Found::new("delivery", &self.options, self.clock.now().at));
         Arc::new(Hearer { subscriber, slot, found, at, probe })
     }
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::RedisOptions;
 use super::hearing::Hearer;
 use super::route::Call;
 use super::shard::Shard;
@@ -21,7 +22,7 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a written probe is kept, in milliseconds.
 const KEPT_MILLIS: &[u8] = b"10000";
 
-/// What probes have found. A short fault is not reported; what is reported is logged, once.
+/// What probes have found. All of it is reported; what is no blink is logged, once.
 ///
 /// The lock guards what they found; nothing is taken under it.
 #[derive(Debug)]
@@ -31,13 +32,17 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn new(what: &'static str, silence: Duration, now: Timestamp) -> Self {
-        let tolerance = Tolerance { silence, ..Tolerance::default() };
+    pub(super) fn new(what: &'static str, options: &RedisOptions, now: Timestamp) -> Self {
+        let interval = options.probe_interval;
+        let silence = options.probe_tolerance;
+        // From the beginning of one probe to the end of the next, and what a busy machine adds.
+        let overdue = silence.max(interval * 5 / 2);
+        let tolerance = Tolerance { silence, overdue, ..Tolerance::default() };
         Self { what, health: Mutex::new(Health::new(now, tolerance)) }
     }
 
-    fn pass(&self, shard: &Shard) {
-        if self.health.lock().handle_pass(shard.clock.now().at) {
+    fn pass(&self, shard: &Shard, began: Timestamp) {
+        if self.health.lock().handle_pass(began) {
             tracing::info!(name = %format_args!("{}.{}", shard.name, self.what), "Redis serves");
         }
     }
@@ -48,11 +53,12 @@ impl Found {
         }
     }
 
-    /// Pause before the next probe: what fails is looked at more often, so that its end is reported soon.
+    /// Pause before the next probe: so that a fault is found within two intervals, whenever it begins. What fails is looked
+    /// at more often, so that its end is reported soon.
     fn pause(&self, shard: &Shard) -> Duration {
         let interval = shard.options.probe_interval;
         let is_well = self.health.lock().is_well();
-        if is_well { interval } else { interval / 4 }
+        if is_well { interval * 3 / 4 } else { interval / 4 }
     }
 
     /// As it is reported.
@@ -67,9 +73,9 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
-        let deadline = shard.clock.now().at + interval;
-        match shard.probe_writes(deadline).await {
-            Ok(()) => found.pass(&shard),
+        let began = shard.clock.now().at;
+        match shard.probe_writes(began + interval).await {
+            Ok(()) => found.pass(&shard, began),
             Err(reason) => found.fail(&shard, &reason),
         }
         let pause = found.pause(&shard);
@@ -86,7 +92,8 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
-        match shard.keys(shard.clock.now().at + interval).await {
+        let began = shard.clock.now().at;
+        match shard.keys(began + interval).await {
             Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
                 let name = shard.probe_name(keys, hearer.slot);
@@ -96,7 +103,7 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                 round = round.wrapping_add(1);
                 match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
-                        hearer.found.pass(&shard);
+                        hearer.found.pass(&shard, began);
                         restarts = 0;
                     }
                     Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),

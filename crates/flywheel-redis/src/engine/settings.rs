@@ -17,7 +17,7 @@ pub struct RedisOptions {
     pub presence_field_ttl: bool,
     /// Time between two probes of a kind, and for each of them.
     pub probe_interval: Duration,
-    /// How long a probe may fail before it is reported.
+    /// A fault that is over sooner is a blink: it is reported, but not logged, and ends with the first probe that passes.
     pub probe_tolerance: Duration,
 }
 

@@ -100,7 +100,12 @@ impl Keys {
     }
 
     fn tag(&self, tail: String, is_sharded: bool) -> SlotTag<'_> {
-        let slot = key_slot(format!("{}.x.{tail}", self.prefix).as_bytes());
+        let slot = match self.layout {
+            Layout::Plain => 0,
+            // A tag in the prefix, which then has one, stands before all others.
+            _ if self.prefix.contains('{') => key_slot(self.prefix.as_bytes()),
+            _ => key_slot(tail.as_bytes()),
+        };
         debug_assert!(slot < SLOTS, "a slot is what remains of a division");
         SlotTag { prefix: &self.prefix, tail, slot, is_sharded }
     }

@@ -120,6 +120,12 @@ impl Lane {
         Ok(answer)
     }
 
+    /// Whether calls wait to be sent while others are under way, so that more of them may be about to come.
+    pub(super) fn is_filling(&self) -> bool {
+        let state = self.state.lock();
+        state.closed.is_none() && !state.waiting.is_empty() && !state.sent.is_empty()
+    }
+
     /// Asks for a sign of life. Only the connection's task does, so nobody needs to be woken.
     pub(super) fn push_heartbeat(&self, nonce: u64) {
         let command = Command::new("ECHO").arg(spelled(nonce));
@@ -367,6 +373,19 @@ mod tests {
         }
         assert_eq!(lane.push(Command::new("D"), 1, false).unwrap_err(), ClosedBecause::ByServer);
         assert!(matches!(lane.take(&mut Vec::new(), 1, Waker::noop()), Taken::Closed));
+    }
+
+    #[test]
+    fn more_is_awaited_only_while_others_are_under_way() {
+        let lane = lane();
+        let _first = push(&lane, Command::new("A"));
+        assert!(!lane.is_filling(), "a call by itself is not kept waiting");
+        take(&lane);
+        assert!(!lane.is_filling(), "nothing is to be sent");
+        let _second = push(&lane, Command::new("B"));
+        assert!(lane.is_filling());
+        lane.close(ClosedBecause::ByServer);
+        assert!(!lane.is_filling());
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Wire {
     owed_since: Option<Duration>,
     nonce: Option<u64>,
     timer: Pin<Box<Sleep>>,
+    /// Whether other tasks were let go first.
+    has_yielded: bool,
 }
 
 impl Wire {
@@ -65,6 +67,7 @@ impl Wire {
             owed_since: None,
             nonce: None,
             timer: Box::pin(sleep(settings.heartbeat)),
+            has_yielded: false,
         }
     }
 
@@ -77,6 +80,13 @@ impl Wire {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ClosedBecause> {
+        // Answers came to many at once, and each of them may call again: one write for all of them instead of one for each.
+        if !self.has_yielded && self.lane.is_filling() {
+            self.has_yielded = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.has_yielded = false;
         match self.turn(cx) {
             Ok(true) => Poll::Pending,
             Ok(false) => Poll::Ready(ClosedBecause::ByUs("closed".into())),
@@ -93,9 +103,10 @@ impl Wire {
             if owed && self.owed_since.is_none() {
                 self.owed_since = Some(self.clock.elapsed());
             }
-            let wrote = self.write(cx)?;
-            let read = self.read(cx)?;
-            if !wrote && !read && !self.watch(cx)? {
+            let is_full = self.out.len() >= OUT_ENOUGH;
+            let has_more = self.write(cx)? && is_full;
+            while self.read(cx)? {}
+            if !has_more && !self.watch(cx)? {
                 return Ok(true);
             }
         }

@@ -28,10 +28,15 @@ impl Script {
 
     /// A call of the script, which may touch `keys` only.
     pub(crate) fn call(&self, keys: &[&str], arguments: &[&[u8]]) -> ScriptCall<'_> {
-        let bytes = arguments.iter().map(|argument| argument.len() + 12).sum::<usize>() + 80 * keys.len();
-        let mut tail = Command::of_nothing(bytes).number(keys.len() as u64);
+        let bytes = arguments.iter().map(|argument| argument.len() + 12).sum::<usize>();
+        arguments.iter().fold(self.call_of(keys, bytes), |call, argument| call.arg(argument))
+    }
+
+    /// The same with arguments that follow one by one, and take about `bytes` together.
+    pub(crate) fn call_of(&self, keys: &[&str], bytes: usize) -> ScriptCall<'_> {
+        let names = keys.iter().map(|key| key.len() + 12).sum::<usize>();
+        let mut tail = Command::of_nothing(names + bytes).number(keys.len() as u64);
         keys.iter().for_each(|key| tail.push(key.as_bytes()));
-        arguments.iter().for_each(|argument| tail.push(argument));
         ScriptCall { script: self, tail }
     }
 }
@@ -44,6 +49,20 @@ pub(crate) struct ScriptCall<'s> {
 }
 
 impl ScriptCall<'_> {
+    /// One more argument.
+    #[must_use]
+    pub(crate) fn arg(mut self, argument: &[u8]) -> Self {
+        self.tail.push(argument);
+        self
+    }
+
+    /// One more argument, which is a number.
+    #[must_use]
+    pub(crate) fn number(mut self, number: u64) -> Self {
+        self.tail = self.tail.number(number);
+        self
+    }
+
     /// By name.
     pub(crate) fn by_name(&self) -> Command {
         Command::with_capacity("EVALSHA", self.tail.len() + 80)

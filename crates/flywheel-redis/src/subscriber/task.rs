@@ -289,7 +289,12 @@ impl Conversation<'_> {
                 asks = true;
             }
             // Deadlines of acknowledgements and lingering channels are looked at as often, which is exact enough.
-            let wait = link.heartbeat.min(self.task.channels.due().since(at)).max(Duration::from_millis(10));
+            let mut wait = link.heartbeat.min(self.task.channels.due().since(at));
+            if let Some(owed) = self.owed_since {
+                let silent = now.saturating_sub(owed.max(self.last_byte));
+                wait = wait.min(link.silence_max.saturating_sub(silent));
+            }
+            let wait = wait.max(Duration::from_millis(10));
             self.timer.as_mut().reset(Instant::now() + wait);
         }
         Ok(asks)

@@ -5,16 +5,20 @@ use flywheel_model::Timestamp;
 /// When a probe's results change what is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tolerance {
-    /// Without a pass for this long it does not serve.
+    /// A fault that has lasted this long is one to speak of, and to recover from.
     pub silence: Duration,
-    /// Passes in a row, without a failure between them, after which it serves again. At least 1.
+    /// Passes in a row, without a failure between them, after which such a fault is over. At least 1.
     pub passes: u32,
+    /// After so long without any result it does not serve, whatever the last one was. Longer than the time from the
+    /// beginning of one probe to the end of the next.
+    pub overdue: Duration,
 }
 
 impl Default for Tolerance {
-    /// Unreported faults last less than 3 s, and one lucky probe is no recovery.
+    /// A fault of less than 2.5 s is a blink, and one lucky probe is no recovery.
     fn default() -> Self {
-        Self { silence: Duration::from_millis(2_500), passes: 2 }
+        let silence = Duration::from_millis(2_500);
+        Self { silence, passes: 2, overdue: silence }
     }
 }
 
@@ -25,75 +29,76 @@ pub struct Condition {
     pub ok: bool,
     /// Why not; empty when it serves.
     pub reason: String,
-    /// Since when.
+    /// Since when; for what does not serve, since it was last known to.
     pub since: Timestamp,
 }
 
 /// Reason of what was not probed yet.
 const NOT_YET: &str = "not connected yet";
 
-/// Whether something serves, judged by probes. A short fault is not reported, a long one is, and so is its end, once.
+/// Whether something serves, judged by probes. Every failure is reported, with the moment in which it was last proven that
+/// it served: who reads it decides by that whether it is a blink. The end of what was no blink is reported once it is sure.
 #[derive(Debug, Clone)]
 pub struct Health {
     tolerance: Tolerance,
     ok: bool,
+    /// Since when it has been ok.
     since: Timestamp,
-    passed_at: Timestamp,
+    /// When it was last known to serve: when the last probe began that passed before the fault.
+    served_at: Timestamp,
     passes: u32,
     reason: String,
+    was_told: bool,
 }
 
 impl Health {
     /// Of something that nobody has probed yet: it does not serve, and the first pass changes that.
     pub fn new(now: Timestamp, tolerance: Tolerance) -> Self {
-        Self { tolerance, ok: false, since: now, passed_at: now, passes: 0, reason: NOT_YET.to_owned() }
+        let reason = NOT_YET.to_owned();
+        Self { tolerance, ok: false, since: now, served_at: now, passes: 0, reason, was_told: true }
     }
 
-    /// A probe passed. Answers whether this changed what is reported.
-    pub fn handle_pass(&mut self, now: Timestamp) -> bool {
-        self.handle_timeout(now);
+    /// A probe passed that began at `began`. Answers whether it ended a fault that was spoken of.
+    pub fn handle_pass(&mut self, began: Timestamp) -> bool {
         self.passes = self.passes.saturating_add(1);
-        self.passed_at = now;
         // What has not begun has nothing to recover from.
         let is_first = self.reason == NOT_YET;
-        if self.ok || (self.passes < self.tolerance.passes && !is_first) {
+        let is_long = !self.ok && began.since(self.served_at) >= self.tolerance.silence;
+        if is_long && !is_first && self.passes < self.tolerance.passes {
             return false;
         }
-        (self.ok, self.since) = (true, now);
-        self.reason.clear();
-        true
+        if !self.ok {
+            (self.ok, self.since) = (true, began);
+            self.reason.clear();
+        }
+        self.served_at = began;
+        std::mem::take(&mut self.was_told)
     }
 
-    /// A probe failed. Answers whether this changed what is reported.
+    /// A probe failed. Answers whether the fault is to be spoken of, which is so once.
     pub fn handle_failure(&mut self, now: Timestamp, reason: &str) -> bool {
-        self.passes = 0;
+        (self.ok, self.passes) = (false, 0);
         reason.clone_into(&mut self.reason);
-        self.handle_timeout(now)
+        let is_long = now.since(self.served_at) >= self.tolerance.silence;
+        is_long && !std::mem::replace(&mut self.was_told, true)
     }
 
-    /// Looks at the time. Answers whether this changed what is reported.
-    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        if !self.ok || now.since(self.passed_at) < self.tolerance.silence {
-            return false;
-        }
-        (self.ok, self.since, self.passes) = (false, now, 0);
-        if self.reason.is_empty() {
-            self.reason.push_str("no probe has been answered");
-        }
-        true
-    }
-
-    /// Whether it serves and the last probe passed.
+    /// Whether it serves, as far as is known.
     pub fn is_well(&self) -> bool {
-        self.ok && self.passes > 0
+        self.ok
     }
 
     /// What is reported now.
     pub fn condition(&self, now: Timestamp) -> Condition {
-        let mut at_now = self.clone();
-        at_now.handle_timeout(now);
-        let reason = if at_now.ok { String::new() } else { at_now.reason };
-        Condition { ok: at_now.ok, reason, since: at_now.since }
+        let is_overdue = now.since(self.served_at) >= self.tolerance.overdue;
+        match (self.ok, is_overdue) {
+            (true, false) => Condition { ok: true, reason: String::new(), since: self.since },
+            (true, true) => {
+                let reason = "no probe has been answered".to_owned();
+                Condition { ok: false, reason, since: self.served_at }
+            }
+            (false, _) => Condition { ok: false, reason: self.reason.clone(), since: self.served_at },
+        }
     }
 }
 
@@ -111,28 +116,34 @@ mod tests {
         health
     }
 
-    #[test]
-    fn a_short_fault_is_not_reported() {
-        let mut health = serving();
-        assert!(!health.handle_failure(at(1_500), "READONLY"));
-        assert!(!health.handle_failure(at(3_400), "READONLY"));
-        assert!(health.condition(at(3_499)).ok);
-        assert_eq!(health.condition(at(3_499)).reason, "");
-        assert!(!health.handle_pass(at(3_499)));
-        assert!(health.condition(at(5_998)).ok);
+    fn fault(reason: &str, since: u64) -> Condition {
+        Condition { ok: false, reason: reason.to_owned(), since: at(since) }
     }
 
     #[test]
-    fn a_long_one_is_reported_with_its_reason_even_if_probes_hang() {
+    fn a_fault_counts_from_the_last_probe_that_passed() {
         let mut health = serving();
-        health.handle_failure(at(2_000), "READONLY");
-        let condition = health.condition(at(3_500));
-        assert_eq!(
-            (condition.ok, condition.reason.as_str(), condition.since),
-            (false, "READONLY", at(3_500))
-        );
-        let mute = serving().condition(at(3_500));
-        assert_eq!((mute.ok, mute.reason.as_str()), (false, "no probe has been answered"));
+        health.handle_pass(at(2_000));
+        assert!(!health.handle_failure(at(3_900), "READONLY"), "it may be a blink");
+        assert_eq!(health.condition(at(3_900)), fault("READONLY", 2_000));
+        assert!(health.handle_failure(at(4_500), "OOM"));
+        assert!(!health.handle_failure(at(4_600), "OOM"), "it is spoken of once");
+        assert_eq!(health.condition(at(4_700)), fault("OOM", 2_000));
+    }
+
+    #[test]
+    fn a_blink_is_over_with_the_next_pass() {
+        let mut health = serving();
+        health.handle_failure(at(1_500), "READONLY");
+        assert!(!health.handle_pass(at(3_000)), "nobody spoke of it");
+        assert!(health.condition(at(3_000)).ok);
+    }
+
+    #[test]
+    fn probes_that_do_not_end_are_a_fault_too() {
+        let health = serving();
+        assert!(health.condition(at(3_499)).ok);
+        assert_eq!(health.condition(at(3_500)), fault("no probe has been answered", 1_000));
     }
 
     #[test]
@@ -140,13 +151,12 @@ mod tests {
         let mut health = serving();
         assert!(health.handle_failure(at(4_000), "OOM"));
         assert!(!health.handle_pass(at(4_100)));
+        assert_eq!(health.condition(at(4_150)), fault("OOM", 1_000));
         assert!(!health.handle_failure(at(4_200), "OOM"));
         assert!(!health.handle_pass(at(4_300)));
         assert!(!health.condition(at(4_300)).ok);
         assert!(health.handle_pass(at(4_400)));
-        assert_eq!(
-            health.condition(at(4_500)),
-            Condition { ok: true, reason: String::new(), since: at(4_400) }
-        );
+        let expected = Condition { ok: true, reason: String::new(), since: at(4_400) };
+        assert_eq!(health.condition(at(4_500)), expected);
     }
 }

@@ -175,6 +175,12 @@ impl Shard {
         redirect: Option<Redirect>,
         route: Call,
     ) -> Result<(Arc<Server>, Link), CallError> {
+        // Nearly always there is one, and no change to wait for.
+        if redirect.is_none()
+            && let Some(found) = self.link_now(route.slot)
+        {
+            return Ok(found);
+        }
         let mut changes = self.changes.subscribe();
         let mut states = None;
         loop {
@@ -206,6 +212,12 @@ impl Shard {
             }
             states = None;
         }
+    }
+
+    fn link_now(&self, slot: u16) -> Option<(Arc<Server>, Link)> {
+        let server = self.routes.read().server_of(slot).cloned()?;
+        let link = server.link()?;
+        Some((server, link))
     }
 
     /// Takes in that a node named another one; answers whom to ask.

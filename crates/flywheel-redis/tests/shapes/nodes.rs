@@ -14,6 +14,8 @@ use parking_lot::Mutex;
 
 /// How long a condition may take that usually takes a tenth of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a fault lasts until a node says that it is not ready.
+const GRACE: Duration = Duration::from_millis(2_500);
 pub(crate) const KEEP: Retention =
     Retention { size: 1000, ttl: Duration::from_mins(5), meta_ttl: Duration::from_mins(10) };
 
@@ -191,6 +193,12 @@ impl World {
 
     pub(crate) fn forget_gaps(&self) {
         self.nodes.iter().for_each(|node| node.ear.gaps.lock().clear());
+    }
+
+    /// Whether the first node would say that it is not ready: a fault has lasted as long as nodes let it.
+    pub(crate) fn is_unready(&self) -> bool {
+        let found = self.nodes[0].engine.dependencies();
+        found.iter().any(|one| !one.ok && one.for_ >= GRACE)
     }
 
     /// Why a dependency of the first node does not serve; empty when it does.

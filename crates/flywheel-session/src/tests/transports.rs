@@ -4,7 +4,7 @@ use flywheel_protocol::client::Transport;
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use super::world::World;
-use crate::Failure;
+use crate::{Failure, Session};
 
 const SESSION: &str = "00000000-0000-4000-8000-000000000002";
 
@@ -54,7 +54,7 @@ fn a_listener_on_a_websocket_owes_a_pong_of_the_transport() {
     world.does_anything();
     world.at(12_500);
     world.does(&["{}", "transport ping"]);
-    world.act(|session, turn| session.handle_transport_pong(turn));
+    world.act(Session::handle_transport_pong);
     world.at(37_500);
     world.does(&["{}", "transport ping"]);
     world.at(45_500);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{Accepted, Kept, Publisher, ReadinessWatch, Sample, Subscriber, Witness};
-use crate::{HaProxy, RedisServer, Server, free_port, wait_until};
+use crate::{HaProxy, RedisServer, Server, Stream, free_port, wait_until};
 
 /// What a fleet is made of.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Fleet {
     clients: Vec<Subscriber>,
     watches: Vec<ReadinessWatch>,
     front: SocketAddr,
+    /// Where HAProxy says what it thinks of the nodes.
+    figures: SocketAddr,
     _proxy: HaProxy,
     nodes: Vec<Server>,
 }
@@ -59,9 +61,10 @@ impl Fleet {
             wait_until(START, || watches.iter().all(|watch| watch.last().is_some_and(|last| last.ready)));
         let last: Vec<_> = watches.iter().map(ReadinessWatch::last).collect();
         assert!(ready, "{last:?}\n{}", nodes[0].log());
-        let port = free_port();
-        let proxy = HaProxy::start(&haproxy(port, &addresses), &[port]);
+        let (port, figures) = (free_port(), free_port());
+        let proxy = HaProxy::start(&haproxy(port, figures, &addresses), &[port, figures]);
         let front = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let figures = SocketAddr::from((Ipv4Addr::LOCALHOST, figures));
         let channels = plan.channels();
         let subscriber = |name: String, address: SocketAddr| match &plan.token {
             Some(token) => Subscriber::start_subscribed(&name, address, &channels, token),
@@ -74,7 +77,8 @@ impl Fleet {
         let publishers = numbered
             .map(|(node, address)| Publisher::start(node, *address, Plan::KEY, &channels, plan.pause))
             .collect();
-        let fleet = Self { channels, publishers, observers, clients, watches, front, _proxy: proxy, nodes };
+        let fleet =
+            Self { channels, publishers, observers, clients, watches, front, figures, _proxy: proxy, nodes };
         let subscribed = wait_until(START, || {
             fleet.subscribers().all(|subscriber| subscriber.has_subscribed(fleet.channels.len()))
         });
@@ -165,6 +169,17 @@ impl Fleet {
         self.watches[node].samples()
     }
 
+    /// Whether HAProxy sends clients to a node.
+    pub fn is_fed(&self, node: usize) -> bool {
+        let request = "GET /figures;csv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let Ok(mut answer) = Stream::open(self.figures, request.as_bytes()) else { return false };
+        let table = answer.rest();
+        let begin = format!("front,node{node},");
+        let line = table.lines().find(|line| line.starts_with(&begin));
+        // Also while it has failed a check and not enough of them.
+        line.and_then(|line| line.split(',').nth(17)).is_some_and(|state| state.starts_with("UP"))
+    }
+
     /// Whether a node said last that it is ready.
     pub fn is_ready(&self, node: usize) -> bool {
         self.watches[node].last().is_some_and(|last| last.ready)
@@ -241,11 +256,12 @@ fn number_in(stored: &str) -> u64 {
     after.split('}').next().unwrap().parse().unwrap()
 }
 
-fn haproxy(port: u16, nodes: &[SocketAddr]) -> String {
+fn haproxy(port: u16, figures: u16, nodes: &[SocketAddr]) -> String {
     let server = |(number, address): (usize, &SocketAddr)| format!(" server node{number} {address}\n");
     let servers: Vec<_> = nodes.iter().enumerate().map(server).collect();
     format!(
         "defaults\n mode http\n timeout connect 1s\n timeout client 1h\n timeout server 1h\n timeout tunnel 1h\n\
+         listen figures\n bind 127.0.0.1:{figures}\n stats enable\n stats uri /figures\n\
          listen front\n bind 127.0.0.1:{port}\n balance leastconn\n option redispatch\n \
          option httpchk GET /health/ready\n http-check expect status 200\n \
          default-server check inter 500ms fall 2 rise 2 on-marked-down shutdown-sessions\n{}",

@@ -69,10 +69,14 @@ fn lost_replies_cost_their_calls_and_nothing_else() {
 fn a_node_cut_off_alone_says_so_is_drained_and_its_clients_go_on_elsewhere() {
     let mut stage = Stage::start(3);
     let fleet = &stage.fleet;
+    assert!(wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_fed(node))), "nodes never came up");
     stage.proxies[0].black_hole();
     let cut = Instant::now();
     assert!(wait_until(PATIENCE, || !fleet.is_ready(0)), "{}", fleet.describe(cut));
     println!("not ready {:?} after it was cut off", cut.elapsed());
+    assert!(wait_until(PATIENCE, || !fleet.is_fed(0)), "HAProxy goes on sending clients to it");
+    println!("drained by HAProxy {:?} after it was cut off", cut.elapsed());
+    assert!(fleet.is_fed(1) && fleet.is_fed(2), "the others are drained too");
     assert!(fleet.is_ready(1) && fleet.is_ready(2), "{}", fleet.describe(cut));
     // Its clients are sent away, and all clients have what the other nodes publish from then on.
     let since = Instant::now();

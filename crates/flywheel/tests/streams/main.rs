@@ -30,7 +30,8 @@ fn server(change: impl FnOnce(&mut Value)) -> Server {
 
 /// The text of a query parameter.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let escaped: Vec<_> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    escaped.concat()
 }
 
 fn get(target: &str) -> String {
