@@ -10,6 +10,7 @@ use crate::node::NodeMetrics;
 use crate::own::OwnMetrics;
 use crate::process::ProcessMetrics;
 use crate::proxy::ProxyMetrics;
+use crate::redis::RedisMetrics;
 use crate::transport::TransportMetrics;
 
 /// The media type of [`Metrics::render`].
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub own: OwnMetrics,
     /// Of the node among others.
     pub cluster: ClusterMetrics,
+    /// Of the Redis engine.
+    pub redis: RedisMetrics,
     /// Of the process.
     pub process: ProcessMetrics,
     registry: Registry,
@@ -49,6 +52,7 @@ impl Metrics {
             proxy: ProxyMetrics::new(&mut declare),
             own: OwnMetrics::new(&mut declare),
             cluster: ClusterMetrics::new(&mut declare),
+            redis: RedisMetrics::new(&mut declare),
             process: ProcessMetrics::new(&mut declare),
             registry: declare.registry,
             declarations: declare.list,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flywheel_config::{Carrier, Config, RedisSettings};
 use flywheel_engine::{Broker, ControlSink, Dependencies, Dependency, MemoryEngine, MemoryLimits, Presence};
+use flywheel_metrics::RedisReading;
 use flywheel_node::{Control, ControlInbox, Routes, Timing};
 use flywheel_redis::engine::{EngineParts, RedisEngine};
 use flywheel_redis::topology::Context;
@@ -21,6 +22,8 @@ pub(crate) struct Engines {
     /// What connects this node with others; `None` alone.
     pub(crate) control: Option<Control>,
     pub(crate) dependencies: Arc<dyn Dependencies>,
+    /// What there is to count.
+    pub(crate) redis: Arc<All>,
     /// The engine in this process, which has to be swept, if it is used.
     pub(crate) memory: Option<Arc<MemoryEngine>>,
 }
@@ -82,7 +85,15 @@ impl Engines {
             inbox,
             timing: Timing::REFERENCE,
         });
-        Ok(Self { broker, presence, control, dependencies: Arc::new(All(running)), memory: shared_memory })
+        let redis = Arc::new(All(running));
+        Ok(Self {
+            broker,
+            presence,
+            control,
+            dependencies: Arc::clone(&redis) as _,
+            redis,
+            memory: shared_memory,
+        })
     }
 }
 
@@ -118,15 +129,35 @@ pub(crate) async fn settled(dependencies: &dyn Dependencies, within: Duration) {
 }
 
 /// What all engines report, each entry named after its section unless that is the engine's own.
-struct All(Vec<Running>);
+pub(crate) struct All(Vec<Running>);
+
+impl All {
+    /// What all shards of all engines have counted, named as in the readiness report.
+    pub(crate) fn readings(&self) -> Vec<RedisReading> {
+        let all = self.0.iter().flat_map(|running| {
+            let named = |reading: RedisReading| {
+                let shard = running.named(&reading.shard);
+                RedisReading { shard, ..reading }
+            };
+            running.engine.readings().into_iter().map(named)
+        });
+        all.collect()
+    }
+}
+
+impl Running {
+    /// A name of the engine's after its section.
+    fn named(&self, name: &str) -> String {
+        let section = self.key.strip_suffix("redis").filter(|section| *section != "engine.").unwrap_or("");
+        format!("{section}{name}")
+    }
+}
 
 impl Dependencies for All {
     fn dependencies(&self) -> Vec<Dependency> {
-        let all = self.0.iter().flat_map(|Running { key, engine }| {
-            let section = key.strip_suffix("redis").filter(|section| *section != "engine.").unwrap_or("");
-            let named =
-                move |entry: Dependency| Dependency { name: format!("{section}{}", entry.name), ..entry };
-            engine.dependencies().into_iter().map(named)
+        let all = self.0.iter().flat_map(|running| {
+            let named = |entry: Dependency| Dependency { name: running.named(&entry.name), ..entry };
+            running.engine.dependencies().into_iter().map(named)
         });
         all.collect()
     }

@@ -124,7 +124,11 @@ impl Server {
         let endpoints = assemble::endpoints(&config, dev)?;
         let service = Arc::new(Service::new(Arc::clone(&node), key, endpoints, config.http_api.external));
         let own_metrics = Arc::clone(&metrics);
-        service.refresh_metrics_with(move || own_metrics.process.set(&process::read()));
+        let redis = engines.redis;
+        service.refresh_metrics_with(move || {
+            own_metrics.process.set(&process::read());
+            own_metrics.redis.set(&redis.readings());
+        });
         let http = Arc::new(HttpServer::new(service, tasks.clone()));
         let _in_runtime = runtime.enter();
         if let Some(internal) = internal {

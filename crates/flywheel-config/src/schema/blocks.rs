@@ -52,7 +52,7 @@ pub(super) const IO_TIMEOUT: Fragment = &[time("io_timeout", "4s", "Longest time
 
 /// The reference waits 4s by default; a node that waits so long is a node that looks frozen.
 pub(super) const ENGINE_IO_TIMEOUT: Fragment =
-    &[time("io_timeout", "1s", "Longest time of one request, with the wait for its turn.")];
+    &[time("io_timeout", "1500ms", "Longest time of one request, with the wait for its turn.")];
 
 pub(super) const REDIS_OWN: Fragment = &[
     choice(

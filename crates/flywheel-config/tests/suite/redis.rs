@@ -57,7 +57,10 @@ fn without_a_word_redis_is_on_this_machine() {
     let shard = &settings.shards[0];
     assert_eq!(shard.key, "engine.redis.address");
     assert_eq!(shard.servers, RedisServers::Plain(tcp("127.0.0.1", 6379)));
-    assert_eq!((shard.connect_timeout, shard.io_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
+    assert_eq!(
+        (shard.connect_timeout, shard.io_timeout),
+        (Duration::from_secs(1), Duration::from_millis(1_500))
+    );
     assert_eq!((shard.db, &shard.tls, shard.force_resp2), (0, &None, false));
 }
 

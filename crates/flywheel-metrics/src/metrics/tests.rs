@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Action, ApiFailure, ApiMethod, ApiProtocol, ConnectionKind, FrameType, Ignored, MessageType, Method,
-    ProcessReading, ProxyEvent, ProxyProtocol, ReloadOutcome, ShardCounters, SuppressReason, Transport,
+    Action, ApiFailure, ApiMethod, ApiProtocol, ConnectionKind, FrameType, Ignored, LinkReading, MessageType,
+    Method, ProcessReading, ProxyEvent, ProxyProtocol, RedisReading, ReloadOutcome, ShardCounters,
+    SuppressReason, Transport,
 };
 
 const KIND: ConnectionKind =
@@ -71,6 +72,16 @@ centrifugo_transport_outgoing_close_count
 flywheel_config_reloads_total
 flywheel_control_messages_ignored_total
 flywheel_dependency_up
+flywheel_redis_calls
+flywheel_redis_connects_total
+flywheel_redis_deadlines_total
+flywheel_redis_fenced_writes_total
+flywheel_redis_forked_streams_total
+flywheel_redis_gaps_total
+flywheel_redis_malformed_messages_total
+flywheel_redis_probe_seconds
+flywheel_redis_queue_bytes
+flywheel_redis_switches_total
 flywheel_shard_mailbox_bytes
 ";
 
@@ -113,6 +124,21 @@ fn eventful() -> Metrics {
     metrics.own.publications_dropped(6);
     metrics.own.reloaded(ReloadOutcome::Refused);
     metrics.own.panicked();
+    let link = LinkReading { server: "a:1".to_owned(), calls: 2, bytes: 8192 };
+    metrics.redis.set(&[RedisReading {
+        shard: "redis[0]".to_owned(),
+        connects: 1,
+        listens: 2,
+        switches: 3,
+        deadlines: 4,
+        fenced: 5,
+        forked: 6,
+        gaps: 7,
+        malformed: 8,
+        write_probe: Some(Duration::from_millis(250)),
+        delivery_probe: Some(Duration::from_millis(500)),
+        links: vec![link],
+    }]);
     metrics.process.set(&ProcessReading {
         resident_bytes: Some(1_000),
         open_fds: Some(12),
@@ -169,6 +195,18 @@ fn every_event_is_counted_where_it_belongs() {
     let text = eventful().render();
     let lines: BTreeSet<&str> = text.lines().collect();
     for line in r#"
+flywheel_redis_connects_total{kind="command",shard="redis[0]"} 1
+flywheel_redis_connects_total{kind="pubsub",shard="redis[0]"} 2
+flywheel_redis_switches_total{shard="redis[0]"} 3
+flywheel_redis_deadlines_total{shard="redis[0]"} 4
+flywheel_redis_fenced_writes_total{shard="redis[0]"} 5
+flywheel_redis_forked_streams_total{shard="redis[0]"} 6
+flywheel_redis_gaps_total{shard="redis[0]"} 7
+flywheel_redis_malformed_messages_total{shard="redis[0]"} 8
+flywheel_redis_probe_seconds{probe="write",shard="redis[0]"} 0.25
+flywheel_redis_probe_seconds{probe="delivery",shard="redis[0]"} 0.5
+flywheel_redis_calls{server="a:1",shard="redis[0]"} 2
+flywheel_redis_queue_bytes{server="a:1",shard="redis[0]"} 8192
 centrifugo_node_build{version="1.2.3"} 1
 centrifugo_node_num_clients 1
 centrifugo_node_num_users 2
@@ -256,4 +294,25 @@ fn two_servers_in_one_process_count_apart() {
     one.own.panicked();
     assert!(one.render().contains("\nflywheel_panics_total 1\n"));
     assert!(other.render().contains("\nflywheel_panics_total 0\n"));
+}
+
+#[test]
+fn reading_redis_again_moves_counters_forward_only_and_forgets_servers() {
+    let metrics = Metrics::new("1");
+    let reading = |connects, server: &str| RedisReading {
+        shard: "redis[0]".to_owned(),
+        connects,
+        links: vec![LinkReading { server: server.to_owned(), calls: 0, bytes: 0 }],
+        ..RedisReading::default()
+    };
+    metrics.redis.set(&[reading(5, "old:1")]);
+    metrics.redis.set(&[reading(4, "new:1")]);
+    let text = metrics.render();
+    assert!(
+        text.contains("flywheel_redis_connects_total{kind=\"command\",shard=\"redis[0]\"} 5\n"),
+        "{text}"
+    );
+    assert!(text.contains("new:1") && !text.contains("old:1"), "{text}");
+    metrics.redis.set(&[reading(6, "new:1")]);
+    assert!(metrics.render().contains("kind=\"command\",shard=\"redis[0]\"} 6\n"));
 }

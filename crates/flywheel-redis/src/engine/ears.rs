@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use flywheel_engine::{ControlSink, Sink};
+use flywheel_metrics::RedisReading;
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, Epoch};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -62,6 +63,8 @@ pub(super) struct Ears {
     known: Mutex<HashMap<Channel, Known>>,
     pub(super) gaps: Gaps,
     malformed: AtomicU64,
+    told: AtomicU64,
+    forked: AtomicU64,
 }
 
 impl Ears {
@@ -77,6 +80,8 @@ impl Ears {
             known: Mutex::default(),
             gaps: Gaps::default(),
             malformed: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            forked: AtomicU64::new(0),
         }
     }
 
@@ -119,7 +124,19 @@ impl Ears {
 
     /// Tells everybody who keeps a position in the channel to look at the stream.
     pub(super) fn tell_gap(&self, channel: &Channel) {
+        self.told.fetch_add(1, Ordering::Relaxed);
         self.sink.gap(channel);
+    }
+
+    /// A stream lacked what was delivered of it.
+    pub(super) fn handle_fork(&self) {
+        self.forked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self, reading: &mut RedisReading) {
+        reading.gaps = self.told.load(Ordering::Relaxed);
+        reading.forked = self.forked.load(Ordering::Relaxed);
+        reading.malformed = self.malformed.load(Ordering::Relaxed);
     }
 
     fn hear(&self, channel: &Channel, payload: &Bytes) {

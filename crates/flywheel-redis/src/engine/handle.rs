@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use flywheel_engine::{
     Answer, ControlSink, Controller, Dependencies, Dependency, EngineError, Recipient, Sink,
 };
+use flywheel_metrics::RedisReading;
 use flywheel_model::{Channel, Timestamp};
 use flywheel_runtime::{Clock, Random, Tasks};
 
@@ -126,6 +127,27 @@ impl Place {
             });
         }
         Self { shard, write }
+    }
+}
+
+impl RedisEngine {
+    /// What every shard has counted, in their order.
+    pub fn readings(&self) -> Vec<RedisReading> {
+        let readings = self.shards.iter().map(|Place { shard, write }| {
+            let hearers = shard.hearing.hearers();
+            let listens = hearers.iter().map(|hearer| hearer.subscriber.states().borrow().generation);
+            let mut reading = RedisReading {
+                shard: shard.name.clone(),
+                listens: listens.sum(),
+                write_probe: write.took(),
+                delivery_probe: hearers.iter().filter_map(|hearer| hearer.found.took()).max(),
+                ..RedisReading::default()
+            };
+            shard.ears.read(&mut reading);
+            shard.router.read(&mut reading);
+            reading
+        });
+        readings.collect()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const KEPT_MILLIS: &[u8] = b"10000";
 pub(super) struct Found {
     what: &'static str,
     health: Mutex<Health>,
+    /// How long the last one took that passed, in microseconds; 0 before.
+    took: AtomicU64,
 }
 
 impl Found {
@@ -38,10 +41,18 @@ impl Found {
         // From the beginning of one probe to the end of the next, and what a busy machine adds.
         let overdue = silence.max(interval * 5 / 2);
         let tolerance = Tolerance { silence, overdue, ..Tolerance::default() };
-        Self { what, health: Mutex::new(Health::new(now, tolerance)) }
+        Self { what, health: Mutex::new(Health::new(now, tolerance)), took: AtomicU64::new(0) }
     }
 
-    fn pass(&self, shard: &Shard, began: Timestamp) {
+    /// How long the last probe took that passed.
+    pub(super) fn took(&self) -> Option<Duration> {
+        let micros = self.took.load(Ordering::Relaxed);
+        (micros > 0).then(|| Duration::from_micros(micros))
+    }
+
+    fn pass(&self, shard: &Shard, began: Timestamp, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.took.store(micros.max(1), Ordering::Relaxed);
         if self.health.lock().handle_pass(began) {
             tracing::info!(name = %format_args!("{}.{}", shard.name, self.what), "Redis serves");
         }
@@ -73,9 +84,9 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
-        let began = shard.clock.now().at;
+        let (began, clocked) = (shard.clock.now().at, shard.clock.elapsed());
         match shard.probe_writes(began + interval).await {
-            Ok(()) => found.pass(&shard, began),
+            Ok(()) => found.pass(&shard, began, shard.clock.elapsed().saturating_sub(clocked)),
             Err(reason) => found.fail(&shard, &reason),
         }
         let pause = found.pause(&shard);
@@ -92,7 +103,7 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
-        let began = shard.clock.now().at;
+        let (began, clocked) = (shard.clock.now().at, shard.clock.elapsed());
         match shard.keys(began + interval).await {
             Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
@@ -103,7 +114,7 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                 round = round.wrapping_add(1);
                 match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
-                        hearer.found.pass(&shard, began);
+                        hearer.found.pass(&shard, began, shard.clock.elapsed().saturating_sub(clocked));
                         restarts = 0;
                     }
                     Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::keys::Layout;
 use crate::link::{CallError, Endpoint};
 use crate::resp::{Command, Value};
+use flywheel_metrics::RedisReading;
 
 /// What has to be known of a call to carry it to the right server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,4 +54,7 @@ pub trait Router: Send + Sync + 'static {
 
     /// Why there is nobody to call, in an operator's words; empty when there is.
     fn reason(&self) -> String;
+
+    /// What was counted of the servers and of calls to them; the rest is left as it is.
+    fn read(&self, reading: &mut RedisReading);
 }

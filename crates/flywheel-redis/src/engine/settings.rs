@@ -5,7 +5,8 @@ use std::time::Duration;
 pub struct RedisOptions {
     /// What the names of all keys and channels begin with.
     pub prefix: String,
-    /// Time for a call, from its beginning to its answer, with every further attempt.
+    /// Time for a call, from its beginning to its answer, with every further attempt. Longer than the second for which writes
+    /// wait in a planned failover.
     pub command_timeout: Duration,
     /// Keep history in lists, as old versions of the reference did, and not in streams.
     pub history_lists: bool,
@@ -25,7 +26,7 @@ impl Default for RedisOptions {
     fn default() -> Self {
         Self {
             prefix: "centrifugo".into(),
-            command_timeout: Duration::from_secs(1),
+            command_timeout: Duration::from_millis(1_500),
             history_lists: false,
             presence_ttl: Duration::from_mins(1),
             presence_users: false,

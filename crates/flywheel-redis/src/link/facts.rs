@@ -50,6 +50,15 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether the server has the data of the one that said `old`: it is the same, or copied it. Also when either does not
+    /// say.
+    pub fn continues(&self, old: &Self) -> bool {
+        let known = &old.replication_id;
+        known.is_empty()
+            || self.replication_id.is_empty()
+            || [&self.replication_id, &self.replication_id2].contains(&known)
+    }
+
     /// Takes over what the sections `server` and `replication` of `INFO` say.
     pub fn learn(&mut self, info: &str) {
         let (mut host, mut port) = (None, None);
@@ -228,6 +237,20 @@ impl Greeting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_goes_on_with_data_that_it_copied_and_not_with_others() {
+        let named = |id: &str, id2: &str| {
+            let mut facts = Facts::of_nothing();
+            facts.learn(&format!("master_replid:{id}\r\nmaster_replid2:{id2}\r\n"));
+            facts
+        };
+        let old = named("aa", "00");
+        assert!(named("bb", "aa").continues(&old), "it was promoted");
+        assert!(named("aa", "00").continues(&old), "it is the same");
+        assert!(!named("cc", "00").continues(&old));
+        assert!(named("", "00").continues(&old) && old.continues(&named("", "00")), "nobody knows");
+    }
 
     #[test]
     fn info_tells_the_role_and_whose_data_it_is() {

@@ -151,6 +151,11 @@ impl Link {
         self.0.lane.in_flight()
     }
 
+    /// Room that these calls take, in bytes: no less for each than its share of [`LinkSettings::bytes_max`].
+    pub fn held(&self) -> usize {
+        self.0.lane.held()
+    }
+
     fn time_until(&self, deadline: Timestamp) -> Duration {
         deadline.since(self.0.clock.now().at)
     }

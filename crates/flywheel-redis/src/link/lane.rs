@@ -253,6 +253,12 @@ impl Lane {
         state.waiting.len() + state.sent.len()
     }
 
+    /// Room that calls take, in bytes.
+    pub(super) fn held(&self) -> usize {
+        let free = self.places.available_permits();
+        usize::try_from(self.places_max).unwrap_or(usize::MAX).saturating_sub(free)
+    }
+
     fn release(&self, cost: u32) {
         self.places.add_permits(usize::try_from(cost).unwrap_or_default());
     }

@@ -84,6 +84,11 @@ enum Kind {
     Ping,
 }
 
+/// Whether it goes before channels of clients, of which there may be very many: other nodes and probes do not wait.
+fn is_urgent(topic: &Topic) -> bool {
+    matches!(topic, Topic::Control | Topic::Probe)
+}
+
 impl Channels {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
@@ -122,7 +127,11 @@ impl Channels {
         entry.lingers_until = None;
         if entry.state == State::Refused {
             entry.state = State::Queued;
-            self.to_subscribe.push_back(name);
+            if is_urgent(&entry.topic) {
+                self.to_subscribe.push_front(name);
+            } else {
+                self.to_subscribe.push_back(name);
+            }
         }
         entry.waiters.retain(|waiter| !waiter.is_closed());
         match waiter {
@@ -183,7 +192,9 @@ impl Channels {
             entry.state = State::Queued;
             entry.wanted
         });
-        self.to_subscribe = self.entries.keys().cloned().collect();
+        let (urgent, others): (Vec<_>, Vec<_>) =
+            self.entries.iter().partition(|(_, entry)| is_urgent(&entry.topic));
+        self.to_subscribe = urgent.into_iter().chain(others).map(|(name, _)| name.clone()).collect();
     }
 
     /// Appends commands to `out`, as many as may be under way. Answers whether there were any.
@@ -436,6 +447,16 @@ mod tests {
             drop(want(&mut channels, text));
         }
         assert_eq!(written(&mut channels, 0), "SUBSCRIBE a b c SUBSCRIBE d");
+    }
+
+    #[test]
+    fn probes_and_messages_of_nodes_do_not_wait_for_channels_of_clients() {
+        let mut channels = connected();
+        let _answers = ["a", "b", "c", "d"].map(|text| want(&mut channels, text));
+        channels.want(name("control"), Topic::Control, None);
+        assert!(written(&mut channels, 0).starts_with("SUBSCRIBE control"));
+        channels.connected();
+        assert!(written(&mut channels, 0).starts_with("SUBSCRIBE control"), "again");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use parking_lot::Mutex;
 use super::channels::Waiter;
 use super::{SubscribeError, Topic};
 
+/// Requests that are taken at a time.
+const TOGETHER: usize = 1024;
+
 /// What is asked of the connection's task.
 #[derive(Debug)]
 pub(super) enum Op {
@@ -32,7 +35,7 @@ struct State {
 /// What the task finds.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) ops: VecDeque<Op>,
+    pub(super) ops: Vec<Op>,
     pub(super) restart: Option<String>,
     pub(super) stopping: bool,
 }
@@ -78,22 +81,43 @@ impl Ops {
         wake(waker);
     }
 
-    /// Takes everything; `waker` is called for the next.
+    /// Takes what there is, but not so much that reading would have to wait for it; `waker` is called for the rest, and for
+    /// the next.
     pub(super) fn take(&self, waker: &Waker) -> Found {
         let mut state = self.state.lock();
+        let count = state.waiting.len().min(TOGETHER);
+        let ops = state.waiting.drain(..count).collect();
+        let are_more = !state.waiting.is_empty();
         if state.waker.as_ref().is_none_or(|old| !old.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        Found {
-            ops: std::mem::take(&mut state.waiting),
-            restart: state.restart.take(),
-            stopping: state.stopping,
+        let found = Found { ops, restart: state.restart.take(), stopping: state.stopping };
+        drop(state);
+        if are_more {
+            waker.wake_by_ref();
         }
+        found
     }
 }
 
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_taken_next_and_nothing_is_lost_beside_a_restart() {
+        let ops = Ops::new(10_000);
+        (0..=TOGETHER).for_each(|_| ops.push(Op::Unwant { name: Bytes::new() }).unwrap());
+        ops.restart("doubt".into());
+        let first = ops.take(Waker::noop());
+        assert_eq!((first.ops.len(), first.restart.is_some()), (TOGETHER, true));
+        let second = ops.take(Waker::noop());
+        assert_eq!((second.ops.len(), second.restart.is_some()), (1, false));
     }
 }

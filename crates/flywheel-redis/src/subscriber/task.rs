@@ -184,10 +184,12 @@ impl Conversation<'_> {
         if found.stopping {
             return Err(Restart("stopping".into()));
         }
-        if let Some(why) = found.restart.take() {
+        let restart = found.restart.take();
+        // Also when it begins anew: what was taken is nowhere else.
+        self.task.accept(found);
+        if let Some(why) = restart {
             return Err(Restart(why));
         }
-        self.task.accept(found);
         let now = self.task.clock.now().at;
         if self.out.len() < OUT_ENOUGH {
             self.task.channels.write(now, &mut self.out);

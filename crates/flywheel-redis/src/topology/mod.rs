@@ -7,6 +7,7 @@
 
 mod cluster;
 mod context;
+mod counts;
 mod detect;
 mod ears;
 mod health;

@@ -1,14 +1,31 @@
+use std::time::Duration;
+
+use flywheel_metrics::RedisReading;
 use tokio::sync::watch;
 
 use super::Shard;
+use super::counts::Counts;
 use crate::engine::{Call, Called, Router};
 use crate::keys::Layout;
-use crate::link::Endpoint;
+use crate::link::{CallError, Endpoint};
 use crate::resp::Command;
+
+/// Before the end of a call nothing is begun any more.
+const LAST_MOMENT: Duration = Duration::from_millis(40);
 
 impl Router for Shard {
     fn call<'c>(&'c self, call: Call, make: &'c (dyn Fn() -> Command + Send + Sync)) -> Called<'c> {
-        Box::pin(self.carry(call, make))
+        Box::pin(async move {
+            let answer = self.carry(call, make).await;
+            // What would be tried again if there were time for it is given up a little before the deadline.
+            let is_late = || self.context().left(call.deadline) <= LAST_MOMENT;
+            if let Err(error) = &answer
+                && (matches!(error, CallError::TimedOut | CallError::NoPlace) || is_late())
+            {
+                Counts::add(&self.counts.deadlines);
+            }
+            answer
+        })
     }
 
     fn layout(&self) -> watch::Receiver<Option<Layout>> {
@@ -37,5 +54,9 @@ impl Router for Shard {
 
     fn reason(&self) -> String {
         self.why_not()
+    }
+
+    fn read(&self, reading: &mut RedisReading) {
+        self.counts.read(&self.routes(), reading);
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flywheel_model::Timestamp;
@@ -30,6 +31,8 @@ pub struct Admission {
     pub keys: String,
     /// Name of the key in it that the address stands under.
     pub key: &'static str,
+    /// Counts the connections that are used.
+    pub connects: Arc<AtomicU64>,
 }
 
 impl Admission {
@@ -213,6 +216,7 @@ impl Supervisor {
             self.set(None, &reason, Some(facts));
             return false;
         }
+        self.admission.connects.fetch_add(1, Ordering::Relaxed);
         tracing::info!(server = %self.endpoint, version = %facts.version, "connected to Redis");
         self.set(Some(link.clone()), "", Some(facts));
         let reason = self.watch(&link).await;

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Weak};
 
 use super::shard::alive;
-use super::{Admission, Asked, Detail, Routes, Server, Shard, Verdict, judge, masters};
+use super::{Asked, Detail, Routes, Server, Shard, Verdict, judge, masters};
 use crate::link::{Endpoint, Facts, Link, Mode};
 use crate::resp::Command;
 
@@ -13,8 +13,7 @@ pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
         Verdict::Use => Ok(()),
         Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
     };
-    let admission =
-        Admission { judge: Arc::new(judged), keys: shard.settings().keys.clone(), key: "address" };
+    let admission = shard.admission(Arc::new(judged), "address");
     let link = shard.settings().link.clone();
     let server = Server::start(endpoint.clone(), link, true, admission, shard.context());
     let mut states = server.states();

@@ -9,8 +9,9 @@ use tokio::time::{sleep, timeout};
 use flywheel_model::Timestamp;
 
 use super::cluster::Members;
+use super::counts::Counts;
 use super::ears::Ears;
-use super::{Context, Doubt, Retry, Routes, Seeds, Server, ShardSettings, retry};
+use super::{Admission, Context, Doubt, Judge, Retry, Routes, Seeds, Server, ShardSettings, retry};
 use crate::engine::Call;
 use crate::keys::Layout;
 use crate::link::{CallError, ClosedBecause, Endpoint, Link, Mode, Redirect};
@@ -30,6 +31,7 @@ pub struct Shard {
     /// Why it can never serve as it is configured.
     refusal: RwLock<Option<String>>,
     is_fenced: AtomicBool,
+    pub(super) counts: Counts,
     fence: watch::Sender<bool>,
     pub(super) members: Mutex<Members>,
     /// Something gave reason to ask who the primary is, or who owns what.
@@ -54,6 +56,7 @@ impl Shard {
             ears: Ears::default(),
             refusal: RwLock::default(),
             is_fenced: AtomicBool::new(false),
+            counts: Counts::default(),
             fence: watch::Sender::new(false),
             members: Mutex::default(),
             refresh: Notify::new(),
@@ -247,6 +250,7 @@ impl Shard {
 
     /// Waits until writes may go on; false when the deadline comes first.
     async fn wait_fence(&self, deadline: Timestamp) -> bool {
+        Counts::add(&self.counts.fenced);
         let mut fence = self.fence.subscribe();
         timeout(self.context.left(deadline), fence.wait_for(|held| !held)).await.is_ok()
     }
@@ -267,7 +271,15 @@ impl Shard {
         }
     }
 
+    /// Which of its servers are used.
+    pub(super) fn admission(&self, judge: Arc<Judge>, key: &'static str) -> Admission {
+        let (keys, connects) = (self.settings.keys.clone(), Arc::clone(&self.counts.connects));
+        Admission { judge, keys, key, connects }
+    }
+
     pub(super) fn set_routes(&self, routes: Routes) {
+        let old = self.routes();
+        self.counts.handle_routes(&old, &routes);
         *self.routes.write() = Arc::new(routes);
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
         self.place_ears();

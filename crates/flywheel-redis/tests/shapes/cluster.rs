@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use flywheel_redis::keys::key_slot;
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::RedisCluster;
+use flywheel_testkit::{FaultProxy, OnReply, RedisCluster, RedisServer, wait_until};
 
-use crate::nodes::{World, local, plain};
+use crate::nodes::{PATIENCE, World, local, plain};
 
 /// A cluster for tests that do it no harm. It dies with the process.
 pub(crate) fn shared() -> &'static RedisCluster {
@@ -94,4 +94,49 @@ fn c3_a_partition_whose_slot_moves_is_heard_where_it_is() {
     let took = world.wait_all_hear_each_other("moving", "after");
     println!("C3: all hear each other {took:?} after the move");
     world.wait_gap("moving");
+}
+
+#[test]
+fn r4_a_lost_or_doubled_answer_in_a_cluster_costs_its_connection_and_reaches_nobody_else() {
+    let cluster = RedisCluster::start();
+    let proxies: Vec<_> = cluster.nodes().iter().map(|node| FaultProxy::start(node.port())).collect();
+    for (node, proxy) in cluster.nodes().iter().zip(&proxies) {
+        node.run(&["CONFIG", "SET", "cluster-announce-port", &proxy.port().to_string()]);
+    }
+    // Every node has to have heard of every other's.
+    let announced = |node: &RedisServer| {
+        let nodes = node.run(&["CLUSTER", "NODES"]).text();
+        proxies.iter().all(|proxy| nodes.contains(&format!(":{}@", proxy.port())))
+    };
+    assert!(wait_until(PATIENCE, || cluster.nodes().iter().all(announced)), "addresses are not announced");
+    let seeds = proxies[..3].iter().map(|proxy| local(proxy.port())).collect();
+    let world = World::of(1, &[plain(Seeds::Cluster(seeds))]);
+    let channels: Vec<_> = (0..24).map(|number| format!("room{number}")).collect();
+    channels.iter().for_each(|channel| world.subscribe(channel));
+    world.wait_ready();
+    let mut made = vec![0_u64; channels.len()];
+    let mut failed = 0;
+    for what in [OnReply::Swallow, OnReply::Duplicate] {
+        proxies.iter().for_each(|proxy| proxy.on_nth("EVALSHA", 5, what));
+        for round in 0..10 {
+            for (channel, top) in channels.iter().zip(&mut made) {
+                match world.publish(0, channel, &format!("{channel}-{round}")) {
+                    Ok(published) => {
+                        let offset = published.position().unwrap().offset;
+                        assert!(offset > *top, "{channel}: offset {offset} after {top} is another channel's");
+                        *top = offset;
+                    }
+                    Err(_) => failed += 1,
+                }
+            }
+        }
+        println!("R4: {what:?}: {failed} of {} publications failed so far", 10 * channels.len());
+    }
+    assert!(failed <= 2 * proxies.len(), "{failed} failed: more than the answers that were lost");
+    let accepted: usize = proxies.iter().map(FaultProxy::accepted).sum();
+    assert!(accepted > proxies.len(), "nothing went through the proxies");
+    for (channel, top) in channels.iter().zip(made) {
+        assert!(world.top(0, channel).unwrap().offset >= top);
+        world.wait_all_hear_each_other(channel, "after");
+    }
 }

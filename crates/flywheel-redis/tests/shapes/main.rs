@@ -8,5 +8,6 @@ mod cluster;
 mod conformance;
 mod hearing;
 mod hostile;
+mod many;
 mod nodes;
 mod switches;

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_stream::{HistoryQuery, Retention};
 use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
 /// How long a condition may take that usually takes a tenth of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,11 +56,7 @@ pub(crate) struct Node {
 }
 
 pub(crate) fn options() -> RedisOptions {
-    RedisOptions {
-        command_timeout: Duration::from_millis(1_500),
-        presence_ttl: Duration::from_secs(3),
-        ..RedisOptions::default()
-    }
+    RedisOptions { presence_ttl: Duration::from_secs(3), ..RedisOptions::default() }
 }
 
 pub(crate) fn local(port: u16) -> Endpoint {
@@ -193,6 +191,26 @@ impl World {
 
     pub(crate) fn forget_gaps(&self) {
         self.nodes.iter().for_each(|node| node.ear.gaps.lock().clear());
+    }
+
+    /// Subscribes the first node to all of them at once.
+    pub(crate) fn subscribe_all(&self, channels: &[String]) {
+        let engine = &self.nodes[0].engine;
+        let mut under_way = JoinSet::new();
+        for channel in channels {
+            let answer = engine.subscribe(&channel.as_str().into());
+            under_way.spawn_on(answer.wait(), self.runtime.handle());
+        }
+        while let Some(answer) = self.runtime.block_on(under_way.join_next()) {
+            assert_eq!(answer.unwrap(), Ok(()));
+        }
+    }
+
+    /// Whether the first node was told of a gap in as many channels.
+    pub(crate) fn has_gaps(&self, channels: usize) -> bool {
+        let gaps = self.nodes[0].ear.gaps.lock();
+        // To tell channels apart takes long.
+        gaps.len() >= channels && gaps.iter().collect::<HashSet<_>>().len() >= channels
     }
 
     /// Whether the first node would say that it is not ready: a fault has lasted as long as nodes let it.

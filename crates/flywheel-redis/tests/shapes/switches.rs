@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
-use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
+use flywheel_redis::topology::Seeds;
+use flywheel_testkit::{MASTER_NAME, RedisServer, SentinelSet, wait_until};
 
-use crate::nodes::{PATIENCE, World, watched_by};
+use crate::nodes::{PATIENCE, World, options, watched_by};
 
 #[test]
 fn s1_to_s5_four_nodes_follow_every_switch_and_hear_each_other() {
@@ -99,4 +100,63 @@ fn a_stream_that_lost_what_was_delivered_has_a_new_epoch_and_gives_no_offset_out
         world.top(1, "room").is_ok_and(|top| top.epoch != before.epoch)
     });
     assert!(told, "the stream goes on under the same epoch: {:?}", world.top(1, "room"));
+}
+
+#[test]
+fn s9_an_announced_primary_with_other_data_is_used_and_nobody_takes_its_positions_for_the_old_ones() {
+    let set = SentinelSet::start();
+    let other = RedisServer::start();
+    let world = World::of(2, &[watched_by(&set)]);
+    world.subscribe("room");
+    world.wait_all_hear_each_other("room", "before");
+    let before = world.top(0, "room").unwrap();
+    world.forget_gaps();
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["SENTINEL", "REMOVE", MASTER_NAME]).unwrap();
+    }
+    let port = other.port().to_string();
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["SENTINEL", "MONITOR", MASTER_NAME, "127.0.0.1", &port, "2"]).unwrap();
+    }
+    world.wait_all_hear_each_other("room", "after");
+    world.wait_gap("room");
+    let after = world.top(1, "room").unwrap();
+    assert_ne!(after.epoch, before.epoch, "positions of the old data seem to be good still");
+    assert_eq!(other.run(&["EXISTS", "centrifugo.stream.meta.room"]).int(), 1, "it is not used");
+}
+
+#[test]
+fn s10_a_node_that_reaches_no_sentinel_says_so_or_follows_and_the_others_do_not_care() {
+    let mut set = SentinelSet::start();
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["ACL", "SETUSER", "lonely", "on", ">secret", "allcommands", "allchannels"])
+            .unwrap();
+    }
+    let mut lonely = watched_by(&set);
+    let Seeds::Sentinel { settings, .. } = &mut lonely.seeds else { unreachable!() };
+    (settings.user, settings.password) = ("lonely".into(), "secret".into());
+    let mut world = World::new();
+    world.add(&[lonely], options());
+    (0..3).for_each(|_| world.add(&[watched_by(&set)], options()));
+    world.subscribe("room");
+    world.wait_all_hear_each_other("room", "before");
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["ACL", "SETUSER", "lonely", "off"]).unwrap();
+        set.ask(sentinel, &["CLIENT", "KILL", "USER", "lonely"]).unwrap();
+    }
+    // Without Sentinels it serves as before.
+    world.wait_all_hear_each_other("room", "cut");
+    let killed = Instant::now();
+    set.server_mut(0).kill();
+    assert!(wait_until(PATIENCE, || world.is_unready()), "it says that it is ready");
+    println!("S10: the lonely node is not ready {:?} after the kill", killed.elapsed());
+    set.wait_switched_from(0, &[0, 1, 2]);
+    let follow = wait_until(PATIENCE, || (1..4).all(|node| world.publish(node, "room", "others").is_ok()));
+    assert!(follow, "the others do not follow");
+    assert!(world.publish(0, "room", "astray").is_err() && world.is_unready(), "{}", world.reason("write"));
+    for sentinel in 0..3 {
+        set.ask(sentinel, &["ACL", "SETUSER", "lonely", "on"]).unwrap();
+    }
+    world.wait_all_hear_each_other("room", "healed");
+    world.wait_ready();
 }

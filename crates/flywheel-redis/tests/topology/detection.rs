@@ -1,6 +1,9 @@
-use flywheel_redis::link::LinkSettings;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flywheel_redis::link::{LinkSettings, Tls, TlsSettings};
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{RedisOptions, RedisServer};
+use flywheel_testkit::{Certificates, RedisOptions, RedisServer};
 
 use crate::rig::{Rig, local};
 
@@ -40,4 +43,20 @@ fn a_wrong_password_and_a_silent_port_are_explained() {
     Rig::start(ShardSettings::new(Seeds::Server(local(redis.port())), wrong)).wait_reason("WRONGPASS");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     Rig::at(silent.local_addr().unwrap().port()).wait_reason("nothing came within");
+}
+
+#[test]
+fn c6_tls_to_a_plain_port_and_plain_to_a_tls_port_are_explained() {
+    let certificates = Arc::new(Certificates::new());
+    let redis = RedisServer::with(&RedisOptions { tls: Some(certificates), ..RedisOptions::default() });
+    Rig::at(redis.tls_port()).wait_reason("engine.redis.tls.enabled: true");
+    let tls = Tls::new(&TlsSettings { insecure_skip_verify: true, ..TlsSettings::default() }).unwrap();
+    let link = LinkSettings {
+        tls: Some(tls),
+        connect_timeout: Duration::from_millis(500),
+        ..LinkSettings::default()
+    };
+    let at = |port| Rig::start(ShardSettings::new(Seeds::Server(local(port)), link.clone()));
+    at(redis.port()).wait_reason("while waiting for TLS");
+    at(redis.tls_port()).wait_writable();
 }

@@ -9,7 +9,7 @@ use super::{SlotAnswer, SlotMap};
 use crate::link::{Endpoint, Facts, Link, Mode, Redirect};
 use crate::resp::Command;
 use crate::topology::shard::alive;
-use crate::topology::{Admission, Asked, ClusterState, Detail, Routes, Server, Shard, Verdict, judge};
+use crate::topology::{Asked, ClusterState, Detail, Routes, Server, Shard, Verdict, judge};
 
 /// How often to look whether an owner is down, and to ask who owns its slots while one is.
 const LOOK: Duration = Duration::from_millis(250);
@@ -183,11 +183,7 @@ impl Members {
             Verdict::Use => Ok(()),
             Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
         };
-        let admission = Admission {
-            judge: Arc::new(judged),
-            keys: shard.settings().keys.clone(),
-            key: "cluster_address",
-        };
+        let admission = shard.admission(Arc::new(judged), "cluster_address");
         let link = shard.settings().link.clone();
         let server = Server::start(endpoint.clone(), link, false, admission, shard.context());
         watch(shard, &server);

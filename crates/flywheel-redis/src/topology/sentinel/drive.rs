@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::watch::{Said, SentinelWatch};
 use super::{Chosen, Fence, SentinelTable};
 use crate::link::{Endpoint, Facts, LinkSettings, Mode};
 use crate::topology::shard::alive;
-use crate::topology::{Admission, Context, Routes, Server, Shard, Verdict, judge_master, unknown_master};
+use crate::topology::{Context, Routes, Server, Shard, Verdict, judge_master, unknown_master};
 
 /// How often to look at the time.
 const TICK: Duration = Duration::from_millis(50);
@@ -157,12 +158,23 @@ impl Driver {
     fn follow(&mut self, shard: &Shard, chosen: &Chosen) {
         let (name, keys, at) = (self.name.clone(), shard.settings().keys.clone(), chosen.primary.to_string());
         tracing::info!(shard = %shard.settings().name, primary = %at, epoch = chosen.epoch, "the Sentinels name a primary");
+        let before = shard.routes().servers.first().and_then(|server| server.states().borrow().facts.clone());
+        let is_told = AtomicBool::new(false);
         let judged = move |facts: &Facts| match judge_master(facts, &at, &name, &keys) {
-            Verdict::Use => Ok(()),
+            Verdict::Use => {
+                let is_other = before.as_ref().is_some_and(|before| !facts.continues(before));
+                if is_other && !is_told.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        primary = %at,
+                        "the new primary never copied the data of the old one: histories begin anew, or are those of \
+                         another time; look whether the Sentinels name the right server"
+                    );
+                }
+                Ok(())
+            }
             Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
         };
-        let admission =
-            Admission { judge: Arc::new(judged), keys: shard.settings().keys.clone(), key: "address" };
+        let admission = shard.admission(Arc::new(judged), "address");
         let link = shard.settings().link.clone();
         let server = Server::start(chosen.primary.clone(), link, true, admission, shard.context());
         self.fence.handle_switch();

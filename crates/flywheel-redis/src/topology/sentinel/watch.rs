@@ -76,7 +76,12 @@ impl SentinelWatch {
                 }
                 Err(error) => {
                     let judge = Arc::new(|_: &_| Ok(()));
-                    let admission = Admission { judge, keys: self.keys.clone(), key: "sentinel_address" };
+                    let admission = Admission {
+                        judge,
+                        keys: self.keys.clone(),
+                        key: "sentinel_address",
+                        connects: Arc::default(),
+                    };
                     self.say(Said::Silent(admission.explain(&error, &self.settings)));
                 }
             }
