@@ -100,7 +100,6 @@ pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
     Ok(DoorSettings {
         endpoints: transports::endpoints(config),
         emulation: transports::emulation(config),
-        websocket_compression: config.websocket.compression.is_some(),
         origins: origins(config)?,
         connection_limit: config.client.connection_limit,
         connection_rate_limit: rate.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
@@ -122,12 +121,13 @@ pub(crate) fn reactor(config: &Config) -> ReactorSettings {
     }
 }
 
-/// How messages are compressed for the clients that agree to it.
+/// How messages are compressed for the clients that agree to it. A shard compresses a message once for all of them, so
+/// clients that only listen share the level and the threshold of the others, where there are others.
 pub(crate) fn packing(config: &Config) -> Packing {
-    config.websocket.compression.map_or_else(Packing::default, |compression| Packing {
-        level: compression.level,
-        min_size: compression.min_size,
-    })
+    config.websocket.compression.or(config.uni_websocket.compression).map_or_else(
+        Packing::default,
+        |compression| Packing { level: compression.level, min_size: compression.min_size },
+    )
 }
 
 pub(crate) fn endpoints(config: &Config, dev: bool) -> anyhow::Result<Endpoints> {

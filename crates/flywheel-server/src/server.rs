@@ -272,7 +272,6 @@ impl Server {
         let mut door = assemble::door(&config)?;
         // Waits for a restart, like the rest of its section.
         let kept = self.door.settings();
-        door.websocket_compression = kept.websocket_compression;
         door.endpoints.clone_from(&kept.endpoints);
         door.emulation.clone_from(&kept.emulation);
         log_warnings(&loaded.warnings);

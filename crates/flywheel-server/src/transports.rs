@@ -11,7 +11,9 @@ use flywheel_transport::{EmulationEndpoint, Endpoint, Farewell, Statuses};
 pub(crate) fn endpoints(config: &Config) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     if !config.websocket.disabled {
-        endpoints.push(Endpoint::new(Transport::WebSocket, &config.websocket.handler_prefix));
+        let compression = config.websocket.compression.is_some();
+        let prefix = &config.websocket.handler_prefix;
+        endpoints.push(Endpoint { compression, ..Endpoint::new(Transport::WebSocket, prefix) });
     }
     for (transport, configured) in [
         (Transport::Sse, &config.sse),
@@ -25,7 +27,9 @@ pub(crate) fn endpoints(config: &Config) -> Vec<Endpoint> {
     if uni.enabled {
         let farewell =
             Farewell { push: !uni.disable_disconnect_push, close_frame: !uni.disable_closing_handshake };
-        endpoints.push(Endpoint { farewell, ..Endpoint::new(Transport::UniWebSocket, &uni.handler_prefix) });
+        let compression = uni.compression.is_some();
+        let endpoint = Endpoint::new(Transport::UniWebSocket, &uni.handler_prefix);
+        endpoints.push(Endpoint { farewell, compression, ..endpoint });
     }
     endpoints
 }

@@ -14,8 +14,6 @@ pub struct DoorSettings {
     pub endpoints: Vec<Endpoint>,
     /// Where clients of streams send their commands.
     pub emulation: Option<EmulationEndpoint>,
-    /// Whether the WebSocket endpoint agrees to compress messages.
-    pub websocket_compression: bool,
     /// Origins that browsers may come from, as globs over the lower-cased text.
     pub origins: GlobSet,
     /// Connections at once; `None` means no limit.
@@ -134,7 +132,6 @@ mod tests {
         Door::new(DoorSettings {
             endpoints: Vec::new(),
             emulation: None,
-            websocket_compression: false,
             origins,
             connection_limit,
             connection_rate_limit,

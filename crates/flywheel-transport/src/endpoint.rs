@@ -16,6 +16,8 @@ pub struct Endpoint {
     pub statuses: Option<Arc<Statuses>>,
     /// How clients that listen only are told on a WebSocket that it ends.
     pub farewell: Farewell,
+    /// Whether a WebSocket agrees to compress messages.
+    pub compression: bool,
 }
 
 /// The statuses of connect requests that fail.
@@ -56,6 +58,7 @@ impl Endpoint {
             body_bytes_max: 65_536,
             statuses: None,
             farewell: Farewell::default(),
+            compression: false,
         }
     }
 }

@@ -220,7 +220,7 @@ fn websocket(
     let protobuf =
         subprotocol == Some("centrifuge-protobuf") || asks("format=protobuf") || asks("cf_protocol=protobuf");
     let offers = || Deflate::accept(request.items("sec-websocket-extensions"));
-    let deflate = (settings.websocket_compression && !one_way).then(offers).flatten();
+    let deflate = endpoint.compression.then(offers).flatten();
     let context = Welcome {
         transport: endpoint.transport,
         encoding: if protobuf { Encoding::Protobuf } else { Encoding::Json },

@@ -215,3 +215,28 @@ fn a_connection_that_carried_other_requests_is_compressed_like_any_other() {
     let frame = socket.frame(WITHIN).unwrap();
     assert_eq!((frame.head, text(&frame)), (0xC1, expected));
 }
+
+#[test]
+fn clients_that_only_listen_are_compressed_for_by_a_setting_of_their_own() {
+    for compression in [false, true] {
+        let mut config = fixture();
+        set(&mut config, "uni_websocket.enabled", json!(true));
+        set(&mut config, "uni_websocket.compression", json!(compression));
+        let server = Server::start(FLYWHEEL, config);
+        let mut socket = RawSocket::open(server.address()).unwrap();
+        let offer = [("Sec-WebSocket-Extensions", OFFER)];
+        let response = socket.handshake("/connection/uni_websocket", &offer);
+        assert_eq!(response.header("sec-websocket-extensions").is_some(), compression);
+        let request = br#"{"subs":{"lobby":{}}}"#;
+        let frame =
+            if compression { client_frame(0xC1, &deflated(request)) } else { client_frame(0x81, request) };
+        socket.write(&frame).unwrap();
+        assert!(message(&mut socket).contains(r#""lobby""#));
+        let (_, agreed) = open(&server, OFFER);
+        assert_eq!(agreed, None, "the endpoint for both directions has a setting of its own");
+        publish(&server, &long());
+        let frame = socket.frame(WITHIN).unwrap();
+        assert_eq!(frame.head, if compression { 0xC1 } else { 0x81 });
+        assert!(text(&frame).contains(&long()));
+    }
+}

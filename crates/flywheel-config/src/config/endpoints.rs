@@ -77,6 +77,8 @@ pub struct UniWebSocket {
     pub disable_closing_handshake: bool,
     /// Send no disconnect push before closing.
     pub disable_disconnect_push: bool,
+    /// How messages are compressed; `None` when they are not.
+    pub compression: Option<WebSocketCompression>,
 }
 
 /// A transport whose messages are the body of a response, or the endpoint for commands of its clients. Config sections
@@ -158,10 +160,6 @@ impl WebSocket {
     pub(super) fn read(view: &View<'_>) -> Self {
         let message_size_limit = view.limit("message_size_limit");
         let decompressed = view.limit("decompressed_message_size_limit");
-        let compression = || WebSocketCompression {
-            min_size: view.size("compression_min_size"),
-            level: u32::try_from(view.int("compression_level")).unwrap_or_default(),
-        };
         Self {
             disabled: view.is("disabled"),
             handler_prefix: handler_prefix(view),
@@ -169,8 +167,17 @@ impl WebSocket {
             message_size_limit,
             decompressed_message_size_limit: decompressed
                 .or_else(|| message_size_limit.map(|limit| limit.saturating_mul(10))),
-            compression: view.is("compression").then(compression),
+            compression: WebSocketCompression::read(view),
         }
+    }
+}
+
+impl WebSocketCompression {
+    fn read(view: &View<'_>) -> Option<Self> {
+        view.is("compression").then(|| Self {
+            min_size: view.size("compression_min_size"),
+            level: u32::try_from(view.int("compression_level")).unwrap_or_default(),
+        })
     }
 }
 
@@ -181,6 +188,7 @@ impl UniWebSocket {
             handler_prefix: handler_prefix(view),
             disable_closing_handshake: view.is("disable_closing_handshake"),
             disable_disconnect_push: view.is("disable_disconnect_push"),
+            compression: WebSocketCompression::read(view),
         }
     }
 }

@@ -110,7 +110,6 @@ impl TestNode {
                 "/connection/websocket",
             )],
             emulation: None,
-            websocket_compression: false,
             origins: globset::GlobSet::empty(),
             connection_limit: None,
             connection_rate_limit: None,
