@@ -60,7 +60,8 @@ impl Run<'_> {
         sdk.run(script, &arguments, PATIENCE).assert_all(checks);
         // Shards hand their counts over once a second.
         thread::sleep(Duration::from_millis(1100));
-        assert_eq!(site.gaps_found(), 0, "something was lost on the way, and healed");
+        let gaps = site.gaps_found();
+        assert!(gaps == 0 || site.was_disturbed(), "{gaps} gaps: something was lost on the way, and healed");
     }
 }
 

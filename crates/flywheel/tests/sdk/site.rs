@@ -53,6 +53,12 @@ impl Site {
         self.servers.iter().map(found).sum()
     }
 
+    /// Whether a node lost a connection to Redis, as happens when the machine holds Redis up for a second: then something
+    /// may have been lost on the way.
+    pub(crate) fn was_disturbed(&self) -> bool {
+        self.servers.iter().any(|server| server.log().contains("connection to Redis ended"))
+    }
+
     /// Where clients and the server API are.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
