@@ -28,7 +28,7 @@ cargo xtask check                      formatting, lints, layer rule, documentat
 cargo xtask test [--fast]              every test; --fast leaves out the frame suite and fuzzing
 cargo xtask fuzz [TARGET] [--for 60s]  feed random input to one target, or to all
 cargo xtask drill NAME [--cycles 100]  an outage again and again: sentinel or frozen
-cargo xtask bench MEASUREMENT [..]     fanout, delta, deflate, idle, connect, recover, .. or all";
+cargo xtask bench MEASUREMENT [..]     fanout, delta, deflate, idle, connect, redis, .. or all";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -131,3 +131,49 @@ fn a_wrong_server_is_an_error_for_each_load() {
         assert_eq!(load.hear(), None, "{arguments:?}");
     }
 }
+
+/// Dropping it kills it.
+struct Redis(Child, u16);
+
+impl Redis {
+    fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        Self(command.stdout(Stdio::null()).spawn().unwrap(), port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn what_one_engine_publishes_another_one_hears_and_times() {
+    let redis = Redis::start();
+    let address = format!("127.0.0.1:{}", redis.1);
+    let mut engines = [(); 2].map(|()| Part::start(&["engine", "--redis", &address]));
+    for engine in &mut engines {
+        assert_eq!(engine.hear().as_deref(), Some("ready"));
+    }
+    let [one, other] = &mut engines;
+    let ask = |part: &mut Part, order: &str, word: &str| {
+        part.say(order);
+        let answer = part.hear().unwrap();
+        answer.strip_prefix(word).unwrap_or_else(|| panic!("{order}: {answer}")).trim().to_owned()
+    };
+    ask(other, "listen a b", "done");
+    ask(other, "expect 100", "done");
+    ask(one, "publish 100 7 a b", "published");
+    ask(other, "complete", "complete");
+    ask(other, "expect 50", "done");
+    ask(one, "pace 50 1000 a", "published");
+    ask(other, "complete", "complete");
+    let latency = ask(other, "latency", "latency");
+    let figures: Vec<u64> = latency.split(' ').map(|figure| figure.parse().unwrap()).collect();
+    assert!(figures.len() == 3 && figures.is_sorted() && figures[0] > 0, "{latency}");
+    ask(one, "subscribe 1000 100", "subscribed");
+}

@@ -1,6 +1,5 @@
-use bytes::Bytes;
 use flywheel_model::SessionId;
-use flywheel_protocol::client::Emulation;
+use flywheel_protocol::client::{EmulatedFrame, Emulation};
 use tokio::sync::oneshot;
 
 use crate::node::DEADLINE;
@@ -12,7 +11,7 @@ pub enum NotEmulated {
     /// No node has this id.
     #[error("there is no such node")]
     UnknownNode,
-    /// The connection has too many frames waiting, or its shard did not answer in time.
+    /// The connection has too many frames waiting, or its shard or its node did not answer in time.
     #[error("the connection does not take the frame")]
     Failed,
 }
@@ -30,7 +29,7 @@ impl Node {
             return self.emulate_elsewhere(request).await;
         }
         match request.frame {
-            Some(frame) => self.emulate_here(&request.session, frame).await,
+            Some(frame) => self.emulate_here(&request.session, EmulatedFrame::Direct(frame)).await,
             None => Ok(()),
         }
     }
@@ -39,7 +38,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NotEmulated::Failed`].
-    pub async fn emulate_here(&self, session: &str, frame: Bytes) -> Result<(), NotEmulated> {
+    pub async fn emulate_here(&self, session: &str, frame: EmulatedFrame) -> Result<(), NotEmulated> {
         let Some(session) = SessionId::parse(session) else {
             return Ok(());
         };
@@ -55,8 +54,20 @@ impl Node {
     }
 
     /// The connection is at another node.
-    #[expect(clippy::unused_async, reason = "nodes answer each other in their own time")]
-    async fn emulate_elsewhere(&self, _request: Emulation) -> Result<(), NotEmulated> {
-        Err(NotEmulated::UnknownNode)
+    async fn emulate_elsewhere(&self, request: Emulation) -> Result<(), NotEmulated> {
+        if !self.cluster.knows(&request.node) {
+            return Err(NotEmulated::UnknownNode);
+        }
+        if request.frame.is_none() {
+            return Ok(());
+        }
+        match self.relay(&request.node, request.relayed().into()).await {
+            Ok(()) => Ok(()),
+            Err(_) if !self.cluster.knows(&request.node) => Err(NotEmulated::UnknownNode),
+            Err(error) => {
+                tracing::warn!(%error, node = request.node, "a client's frame did not reach its node");
+                Err(NotEmulated::Failed)
+            }
+        }
     }
 }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use flywheel_hub::{ClientKey, HealId, Match};
 use flywheel_model::{Channel, ChannelEvent, Payload, SessionId, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::EmulatedFrame;
 use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
 use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
 use flywheel_stream::History;
@@ -49,7 +49,7 @@ pub enum Mail {
     Channels(Option<Arc<globset::GlobMatcher>>, Answering<Vec<(Channel, usize)>>),
     /// A frame for the connection with this session came in a request of its own. Answered once it is dealt with, with
     /// `false` when too many wait.
-    Frame(SessionId, Bytes, Answering<bool>),
+    Frame(SessionId, EmulatedFrame, Answering<bool>),
     /// Answered once all mail before it has been read.
     Flush(Answering<()>),
     /// The stream that the healing of a channel asked for; `None` when it could not be read.

@@ -240,14 +240,21 @@ impl Session {
         };
         let mut position = None;
         if terms.positioned {
-            let start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
-            let epoch = &start.position.epoch;
+            let mut start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
+            let epoch = start.position.epoch.clone();
+            let mut publications = subscription.intake.recovered(encoding, &start.publications, &epoch)?;
+            let bytes: usize = publications.iter().map(|publication| publication.data.len()).sum();
+            if bytes > turn.settings.queue_bytes_max {
+                // No queue would take it: the client would be too slow for it now and each time it comes back.
+                start = start.given_up(pending)?;
+                publications = subscription.intake.recovered(encoding, &[], &epoch)?;
+            }
             result.positioned = true;
             result.recoverable = terms.recoverable;
             result.recovered = start.recovered;
             epoch.as_str().clone_into(&mut result.epoch);
             result.offset = start.reported_offset;
-            result.publications = subscription.intake.recovered(encoding, &start.publications, epoch)?;
+            result.publications = publications;
             position = Some(start.position);
         }
         let origin = pending.origin;
@@ -332,19 +339,26 @@ impl Start {
                 }
                 Ok(Self { publications, recovered: true, position, reported_offset: request.since.offset })
             }
-            (Some(Recovered::No), Some(request))
-                if pending.wishes.reject_unrecovered && request.mode == RecoveryMode::Stream =>
-            {
-                Err(ErrorCode::UNRECOVERABLE_POSITION.into())
-            }
-            // Unrecovered, or not asked to recover: the client starts at the position it is told.
-            _ => Ok(Self {
-                publications: Vec::new(),
-                recovered: false,
-                reported_offset: position.offset,
-                position,
-            }),
+            (Some(Recovered::No), Some(_)) => Self::at(position).given_up(pending),
+            _ => Ok(Self::at(position)),
         }
+    }
+
+    /// Unrecovered, or not asked to recover: the client starts at the position it is told.
+    fn at(position: StreamPosition) -> Self {
+        Self { publications: Vec::new(), recovered: false, reported_offset: position.offset, position }
+    }
+
+    /// The same without what was missed.
+    ///
+    /// # Errors
+    /// The client prefers an error to that.
+    fn given_up(self, pending: &Pending) -> Result<Self, Failure> {
+        let streams = pending.recovery.as_ref().is_some_and(|request| request.mode == RecoveryMode::Stream);
+        if streams && pending.wishes.reject_unrecovered {
+            return Err(ErrorCode::UNRECOVERABLE_POSITION.into());
+        }
+        Ok(Self::at(self.position))
     }
 }
 

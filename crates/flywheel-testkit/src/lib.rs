@@ -34,6 +34,7 @@ pub mod drill;
 mod external;
 mod http;
 mod key_server;
+mod orders;
 mod process;
 pub mod proto;
 mod raw;

@@ -11,8 +11,8 @@ use flywheel_metrics::{ConnectionKind, Method, ShardCounters};
 use flywheel_model::{Channel, ChannelEvent, ClientId, ClientInfo, Now, SessionId, Timestamp};
 use flywheel_node::{Answering, Mail, Node, Operation, ShardCounts, ShardPost, Undo};
 use flywheel_protocol::client::{
-    Command, ConnectRequest, PushBody, ReplyBody, Request as CommandRequest, ServerMessage, Transport,
-    commands, connect_request,
+    Command, ConnectRequest, EmulatedFrame, PushBody, ReplyBody, Request as CommandRequest, ServerMessage,
+    Transport, commands, connect_request,
 };
 use flywheel_protocol::{Disconnect, ErrorCode, Unsubscribed};
 use flywheel_runtime::Random;
@@ -289,16 +289,7 @@ impl Sessions {
                     let wanted = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
                     answer.send(self.hub.routing().count(wanted)).unwrap_or_default();
                 }
-                Mail::Frame(session, frame, answer) => match self.emulation.slot(session) {
-                    Some(slot) if self.must_wait(io, slot) => {
-                        self.emulation.wait(slot, (frame, answer));
-                    }
-                    Some(slot) => {
-                        self.message(io, slot, MessageKind::Text, &frame);
-                        answer.send(true).unwrap_or_default();
-                    }
-                    None => answer.send(true).unwrap_or_default(),
-                },
+                Mail::Frame(session, frame, answer) => self.emulated(io, session, frame, answer),
                 Mail::Flush(answer) => answer.send(()).unwrap_or_default(),
                 Mail::Depart(disconnect, spread) => {
                     let hub = &self.hub;
@@ -321,6 +312,23 @@ impl Sessions {
                 }
             }
             self.carry_out(io);
+        }
+    }
+
+    /// A frame that came in a request of its own.
+    fn emulated(&mut self, io: &mut Io, session: SessionId, frame: EmulatedFrame, answer: Answering<bool>) {
+        let Some(slot) = self.emulation.slot(session) else {
+            return answer.send(true).unwrap_or_default();
+        };
+        let encoding = self.hub.get(slot).map(|client| client.session.encoding());
+        let Some(frame) = encoding.and_then(|encoding| frame.read(encoding)) else {
+            return answer.send(false).unwrap_or_default();
+        };
+        if self.must_wait(io, slot) {
+            self.emulation.wait(slot, (frame, answer));
+        } else {
+            self.message(io, slot, MessageKind::Text, &frame);
+            answer.send(true).unwrap_or_default();
         }
     }
 

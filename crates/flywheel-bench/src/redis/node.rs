@@ -99,6 +99,8 @@ impl Node {
             shards: vec![(router, link)],
             options: RedisOptions {
                 command_timeout: PATIENCE,
+                // Where others have the processor, what is published may well be heard a second later.
+                probe_interval: PATIENCE / 3,
                 probe_tolerance: PATIENCE,
                 ..RedisOptions::default()
             },

@@ -4,6 +4,7 @@
 
 mod inbox;
 mod receive;
+mod relay;
 mod rounds;
 mod surveys;
 mod talk;
@@ -28,6 +29,7 @@ pub use talk::NotSent;
 pub(crate) use receive::CHANNELS;
 
 use crate::Info;
+use relay::Relays;
 use surveys::Surveys;
 
 /// What connects a node with others.
@@ -63,6 +65,7 @@ pub(crate) struct Cluster {
     surveys: Surveys,
     /// Questions of others that are being answered.
     answering: AtomicUsize,
+    relays: Relays,
     left: AtomicBool,
     questions: RwLock<BTreeMap<String, SurveyHandler>>,
     notifications: RwLock<BTreeMap<String, NotificationHandler>>,
@@ -78,6 +81,7 @@ impl Cluster {
             view: Mutex::new(View::new(uid, timing, now)),
             surveys: Surveys::default(),
             answering: AtomicUsize::new(0),
+            relays: Relays::default(),
             left: AtomicBool::new(false),
             questions: RwLock::default(),
             notifications: RwLock::default(),
@@ -101,6 +105,11 @@ impl Cluster {
         if let Some(control) = &self.control {
             control.controller.distrust(reason);
         }
+    }
+
+    /// Whether another node of this UID is heard.
+    pub(crate) fn knows(&self, uid: &str) -> bool {
+        self.view.lock().peer(uid).is_some()
     }
 
     pub(crate) fn peers(&self) -> Vec<Info> {

@@ -12,6 +12,7 @@ use flywheel_protocol::control::{
 use prost::Message;
 use tokio::sync::oneshot;
 
+use super::relay::{ARRIVING_MAX, EMULATION};
 use super::{said, translate};
 use crate::node::DEADLINE;
 use crate::{Mail, Node};
@@ -19,8 +20,8 @@ use crate::{Mail, Node};
 /// Questions of others that are answered at a time; more are refused.
 const ANSWERING_MAX: usize = 64;
 /// Codes of Centrifugo's answers.
-const FAILED: u32 = 1;
-const BAD_QUESTION: u32 = 2;
+pub(super) const FAILED: u32 = 1;
+pub(super) const BAD_QUESTION: u32 = 2;
 pub(super) const UNKNOWN_OP: u32 = 3;
 
 impl Node {
@@ -99,9 +100,18 @@ impl Node {
     fn answer_later(self: &Arc<Self>, uid: String, request: SurveyRequest) {
         let node = Arc::clone(self);
         let SurveyRequest { id, op, data } = request;
-        let crowded = self.cluster.answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX;
+        let is_relay = op == EMULATION;
+        let counted = move |node: &Node| {
+            let answering = if is_relay { &node.cluster.relays.arriving } else { &node.cluster.answering };
+            answering.fetch_sub(1, Ordering::Relaxed);
+        };
+        let crowded = if is_relay {
+            self.cluster.relays.arriving.fetch_add(1, Ordering::Relaxed) >= ARRIVING_MAX
+        } else {
+            self.cluster.answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX
+        };
         if crowded {
-            self.cluster.answering.fetch_sub(1, Ordering::Relaxed);
+            counted(self);
             // Whoever asked learns by its deadline that this node has no time.
             self.parts.metrics.cluster.message_ignored(Ignored::NoRoom);
             return;
@@ -116,7 +126,7 @@ impl Node {
             if let Err(error) = node.tell_nodes(Recipient::Node(&uid), body).await {
                 tracing::warn!(%error, uid, op, "a node's question could not be answered");
             }
-            node.cluster.answering.fetch_sub(1, Ordering::Relaxed);
+            counted(&node);
         });
     }
 
@@ -131,6 +141,9 @@ impl Node {
                 (channel.as_str().to_owned(), ChannelCount { num_clients: count(clients) })
             });
             return Ok(ChannelCounts { channels: channels.collect() }.encode_to_vec().into());
+        }
+        if op == EMULATION {
+            return self.emulate_for_other(data).await;
         }
         let handler = self.cluster.questions.read().get(op).cloned();
         handler.ok_or(UNKNOWN_OP)?(data).wait().await

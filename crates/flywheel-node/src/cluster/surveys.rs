@@ -33,7 +33,7 @@ pub enum SurveyError {
     TooLarge,
 }
 
-/// Surveys at once; each holds its answers in memory.
+/// Surveys at once, relayed frames apart; each holds its answers in memory.
 const OPEN_MAX: usize = 64;
 /// Bytes of all answers to one survey.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -50,6 +50,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Survey {
+    is_relay: bool,
     waiting: BTreeSet<String>,
     answers: Answers,
     bytes: usize,
@@ -66,16 +67,18 @@ pub(super) struct Asked<'a> {
 impl Surveys {
     /// Begins a survey of these nodes.
     pub(super) fn begin(&self, nodes: BTreeSet<String>) -> Result<Asked<'_>, SurveyError> {
-        let (done, answers) = oneshot::channel();
         let mut open = self.0.lock();
-        if open.surveys.len() >= OPEN_MAX {
+        if open.surveys.values().filter(|survey| !survey.is_relay).count() >= OPEN_MAX {
             return Err(SurveyError::Unavailable);
         }
-        open.next_id += 1;
-        let id = open.next_id;
-        let survey = Survey { waiting: nodes, answers: Answers::new(), bytes: 0, done: Some(done) };
-        open.surveys.insert(id, survey);
+        let (id, answers) = open.add(nodes, false);
         Ok(Asked { surveys: self, id, answers })
+    }
+
+    /// Begins to relay a frame to a node. How many there are is the caller's to bound.
+    pub(super) fn begin_relay(&self, node: &str) -> Asked<'_> {
+        let (id, answers) = self.0.lock().add([node.to_owned()].into(), true);
+        Asked { surveys: self, id, answers }
     }
 
     /// A node answered; an answer that nobody waits for is dropped.
@@ -112,6 +115,20 @@ impl Surveys {
     fn missing(&self, id: u64) -> Vec<String> {
         let open = self.0.lock();
         open.surveys.get(&id).into_iter().flat_map(|survey| survey.waiting.iter().cloned()).collect()
+    }
+}
+
+impl Open {
+    fn add(
+        &mut self,
+        waiting: BTreeSet<String>,
+        is_relay: bool,
+    ) -> (u64, oneshot::Receiver<Result<Answers, SurveyError>>) {
+        let (done, answers) = oneshot::channel();
+        self.next_id += 1;
+        let survey = Survey { is_relay, waiting, answers: Answers::new(), bytes: 0, done: Some(done) };
+        self.surveys.insert(self.next_id, survey);
+        (self.next_id, answers)
     }
 }
 
@@ -186,6 +203,7 @@ mod tests {
         let surveys = Surveys::default();
         let mut open: Vec<_> = (0..OPEN_MAX).map(|_| surveys.begin(nodes(&["a"])).unwrap()).collect();
         assert_eq!(surveys.begin(nodes(&["a"])).err(), Some(SurveyError::Unavailable));
+        let _relays: Vec<_> = (0..OPEN_MAX).map(|_| surveys.begin_relay("a")).collect();
         let late = open.pop().unwrap().id;
         surveys.answered("a", response(late, 0, ""));
         assert!(surveys.begin(nodes(&["a"])).is_ok());

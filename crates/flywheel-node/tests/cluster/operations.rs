@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use flywheel_engine::{Answer, Recipient};
-use flywheel_model::{Channel, OptionOverrides, Payload, SubscribeGrant, UnixSeconds};
-use flywheel_node::{ApiError, SurveyError, Whom};
+use flywheel_model::{Channel, OptionOverrides, Payload, SessionId, SubscribeGrant, UnixSeconds};
+use flywheel_node::{ApiError, NotEmulated, SurveyError, Whom};
 use flywheel_protocol::Disconnect;
+use flywheel_protocol::client::{Emulation, Encoding};
 use flywheel_session::ServerSubscribe;
 use parking_lot::Mutex;
 
@@ -112,6 +113,28 @@ fn nodes_ask_and_tell_each_other() {
         world.runtime.block_on(asking.send_to_node(uid, "unknown", "hello".into())).unwrap();
     }
     wait_for("both were told", || *noted.lock() == ["n0 says b\"hello\"", "n0 says b\"hello\""]);
+}
+
+#[test]
+fn a_frame_finds_the_node_of_its_connection() {
+    let world = World::new(2, health());
+    let node = &world.nodes[0].node;
+    let session = SessionId::from_random_in(7, 0).to_string();
+    let emulate = |uid: &str| {
+        let (node_of, session, frame) = (uid.to_owned(), session.clone(), Some("{\"id\":1}".into()));
+        let emulation = Emulation { node: node_of, session, encoding: Encoding::Json, frame };
+        world.runtime.block_on(node.emulate(emulation))
+    };
+    for _ in 0..3 {
+        assert_eq!(emulate("n1"), Ok(()));
+    }
+    assert_eq!(world.nodes[1].was_told(&session), 3, "each is dealt with before its request is answered");
+    assert_eq!(world.nodes[0].was_told(&session), 0);
+    assert_eq!(emulate("n2"), Err(NotEmulated::UnknownNode));
+    assert_eq!(emulate(""), Err(NotEmulated::UnknownNode));
+    world.nodes[0].faults.cut_off.store(true, Ordering::SeqCst);
+    assert_eq!(emulate("n1"), Err(NotEmulated::Failed));
+    assert_eq!(world.nodes[1].was_told(&session), 3);
 }
 
 #[test]

@@ -286,6 +286,10 @@ impl World {
                             let channels = channels.iter().filter(|(channel, _)| wanted(channel.as_str()));
                             answer.send(channels.cloned().collect()).unwrap_or_default();
                         }
+                        Mail::Frame(session, frame, answer) => {
+                            told.lock().push(format!("{session} {frame:?}"));
+                            answer.send(true).unwrap_or_default();
+                        }
                         other => told.lock().push(format!("{other:?}")),
                     }
                 }

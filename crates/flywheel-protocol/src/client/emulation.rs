@@ -12,6 +12,8 @@ pub struct Emulation {
     pub node: String,
     /// The connection's session.
     pub session: String,
+    /// Of the request; a connection's frames come in requests of its own encoding.
+    pub encoding: Encoding,
     /// The frame; `None` when what stood in its place cannot be one, which the protocol ignores.
     pub frame: Option<Bytes>,
 }
@@ -29,19 +31,57 @@ impl Emulation {
             Encoding::Json => {
                 let request: EmulationRequest = json::from_slice(String::from_utf8_lossy(body).as_bytes())
                     .map_err(|error| malformed(&error))?;
-                let frame = if request.data == "null" {
-                    Some(Bytes::new())
-                } else {
-                    serde_json::from_slice::<String>(&request.data).ok().map(Bytes::from)
-                };
-                Self { node: request.node, session: request.session, frame }
+                let frame = unquoted(&request.data);
+                Self { node: request.node, session: request.session, encoding, frame }
             }
             Encoding::Protobuf => {
                 let request = EmulationRequest::decode(body).map_err(|error| malformed(&error))?;
-                Self { node: request.node, session: request.session, frame: Some(request.data) }
+                Self { node: request.node, session: request.session, encoding, frame: Some(request.data) }
             }
         })
     }
+
+    /// What the connection's node is told when another one got the request. A frame of JSON stands there as it does in a
+    /// request: as the text of a string.
+    pub fn relayed(&self) -> Vec<u8> {
+        let frame = self.frame.clone().unwrap_or_default();
+        let data = match self.encoding {
+            Encoding::Json => {
+                let mut quoted = Vec::new();
+                json::write_string(&String::from_utf8_lossy(&frame), &mut quoted);
+                quoted.into()
+            }
+            Encoding::Protobuf => frame,
+        };
+        EmulationRequest { node: self.node.clone(), session: self.session.clone(), data }.encode_to_vec()
+    }
+}
+
+/// A frame that reached its connection's node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmulatedFrame {
+    /// In a request.
+    Direct(Bytes),
+    /// Through another node, as that one [`relayed`](Emulation::relayed) it.
+    Relayed(Bytes),
+}
+
+impl EmulatedFrame {
+    /// The frame for a connection of this encoding; `None` when what was relayed cannot be one.
+    pub fn read(self, encoding: Encoding) -> Option<Bytes> {
+        match (self, encoding) {
+            (Self::Relayed(data), Encoding::Json) => unquoted(&data),
+            (Self::Direct(frame) | Self::Relayed(frame), _) => Some(frame),
+        }
+    }
+}
+
+/// The text of a string; nothing at all is an empty one.
+fn unquoted(json: &[u8]) -> Option<Bytes> {
+    if json == b"null" {
+        return Some(Bytes::new());
+    }
+    serde_json::from_slice::<String>(json).ok().map(Bytes::from)
 }
 
 #[cfg(test)]
@@ -72,8 +112,25 @@ mod tests {
     #[test]
     fn in_protobuf_the_frame_is_bytes() {
         let body = b"\x0a\x01n\x12\x01s\x1a\x02\x01\x00";
-        let expected = Emulation { node: "n".into(), session: "s".into(), frame: Some("\x01\0".into()) };
+        let (node, session) = ("n".to_owned(), "s".to_owned());
+        let expected =
+            Emulation { node, session, encoding: Encoding::Protobuf, frame: Some("\x01\0".into()) };
         assert_eq!(Emulation::read(body, Encoding::Protobuf), Ok(expected));
+    }
+
+    #[test]
+    fn a_frame_is_the_same_after_it_was_relayed() {
+        for (encoding, body) in [
+            (Encoding::Json, &br#"{"session":"s","node":"n","data":"{\"id\":2}\n{\"a\":\"\u0001\"}"}"#[..]),
+            (Encoding::Protobuf, b"\x0a\x01n\x12\x01s\x1a\x02\x01\xff"),
+        ] {
+            let direct = Emulation::read(body, encoding).unwrap();
+            let relayed = EmulationRequest::decode(&*direct.relayed()).unwrap();
+            assert_eq!((relayed.session, relayed.node), (direct.session, direct.node));
+            assert_eq!(EmulatedFrame::Relayed(relayed.data).read(encoding), direct.frame);
+        }
+        assert_eq!(EmulatedFrame::Relayed("{}".into()).read(Encoding::Json), None, "no string");
+        assert_eq!(EmulatedFrame::Direct("{}".into()).read(Encoding::Json).unwrap(), "{}");
     }
 
     #[test]

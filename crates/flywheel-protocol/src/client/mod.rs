@@ -10,7 +10,7 @@ mod transport;
 
 pub use command::{Command, Malformed, Request};
 pub use convert::{DataForm, NotJson};
-pub use emulation::Emulation;
+pub use emulation::{EmulatedFrame, Emulation};
 pub use frame::{Commands, commands, connect_request};
 pub use message::*;
 pub use reply::{Push, PushBody, Reply, ReplyBody, ServerMessage};

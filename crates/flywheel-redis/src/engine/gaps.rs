@@ -123,7 +123,7 @@ impl Shard {
         let Some(delivered) = self.ears.delivered(channel) else { return Ok(()) };
         let deadline = self.deadline();
         let tag = self.keys(deadline).await?.of_channel(channel);
-        let (top, epoch, stored) = self.stored_at(&tag, delivered.offset, deadline).await?;
+        let (top, epoch, stored) = self.stored_at(channel, &tag, delivered.offset, deadline).await?;
         if epoch != delivered.epoch.as_str() {
             self.ears.handle_proof(channel, &delivered);
             return Ok(());
@@ -148,13 +148,14 @@ impl Shard {
     /// Top and epoch of a stream, and what is stored at an offset.
     async fn stored_at(
         &self,
+        channel: &Channel,
         tag: &SlotTag<'_>,
         offset: u64,
         deadline: flywheel_model::Timestamp,
     ) -> Result<(u64, String, Option<bytes::Bytes>), EngineError> {
         let at = flywheel_model::StreamPosition { offset: offset.saturating_sub(1), epoch: "".into() };
         let query = flywheel_stream::HistoryQuery::after(at, 1);
-        let (top, epoch, entries) = self.read_entries(tag, &query, Duration::ZERO, deadline).await?;
+        let (top, epoch, entries) = self.read_entries(channel, tag, &query, Duration::ZERO, deadline).await?;
         let stored = entries.into_iter().find(|(found, _)| *found == offset).map(|(_, stored)| stored);
         Ok((top, epoch, stored))
     }

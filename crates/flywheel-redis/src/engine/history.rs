@@ -9,7 +9,7 @@ use flywheel_stream::{History, HistoryQuery};
 use super::gaps::text;
 use super::publish::seconds;
 use super::route::Call;
-use super::shard::{Shard, unavailable, unexpected};
+use super::shard::{Shard, failed, unexpected, wrong_with};
 use crate::envelope;
 use crate::keys::SlotTag;
 use crate::resp::{Command, Value};
@@ -26,14 +26,14 @@ impl Shard {
     ) -> Result<History, EngineError> {
         let deadline = self.deadline();
         let tag = self.keys(deadline).await?.of_channel(channel);
-        let (top, epoch, entries) = self.read_entries(&tag, query, meta_ttl, deadline).await?;
+        let (top, epoch, entries) = self.read_entries(channel, &tag, query, meta_ttl, deadline).await?;
         let top = StreamPosition { offset: top, epoch: epoch.as_str().into() };
         if query.since.as_ref().is_some_and(|since| !since.epoch.admits(&top.epoch)) {
             return Err(EngineError::Unrecoverable);
         }
         let stored =
             entries.iter().map(|(offset, bytes)| envelope::stored_publication(bytes, *offset).map(Arc::new));
-        let publications = stored.collect::<Result<_, _>>().map_err(unavailable)?;
+        let publications = stored.collect::<Result<_, _>>().map_err(|error| wrong_with(channel)(&error))?;
         Ok(History { publications, top })
     }
 
@@ -48,6 +48,7 @@ impl Shard {
     /// Top, epoch and entries, in the order asked for. The epoch of the query is not looked at.
     pub(super) async fn read_entries(
         &self,
+        channel: &Channel,
         tag: &SlotTag<'_>,
         query: &HistoryQuery,
         meta_ttl: Duration,
@@ -69,7 +70,7 @@ impl Shard {
             let (stream, meta) = (tag.stream(), tag.stream_meta());
             self.script(call, &self.scripts.read_stream.call(&[&stream, &meta], &arguments)).await
         };
-        let answer = answer.map_err(unavailable)?;
+        let answer = answer.map_err(failed(channel))?;
         let top = answer.first().and_then(Value::uint).ok_or_else(unexpected)?;
         let items = answer.get(2).map(Value::items).ok_or_else(unexpected)?;
         let entries: Option<Entries> = if self.options.history_lists {

@@ -6,7 +6,7 @@ use flywheel_model::{Channel, ClientInfo};
 
 use super::publish::seconds;
 use super::route::Call;
-use super::shard::{Shard, unavailable, unexpected};
+use super::shard::{Shard, failed, unavailable, unexpected, wrong_with};
 use crate::envelope;
 use crate::keys::SlotTag;
 use crate::resp::Value;
@@ -56,7 +56,8 @@ impl Shard {
         };
         let decode = |info: &Value| {
             let bytes = info.bytes().ok_or_else(unexpected)?;
-            envelope::stored_client_info(bytes).map(Arc::new).map_err(unavailable)
+            let info = envelope::stored_client_info(bytes).map_err(|error| wrong_with(channel)(&error))?;
+            Ok(Arc::new(info))
         };
         let mut clients = infos.into_iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         clients.sort_by(|one, other| one.client.cmp(&other.client));
@@ -99,7 +100,7 @@ impl Shard {
         let (keys, script) = what(&tag);
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let call = Call { is_repeatable: true, ..Self::call_of(&tag, deadline) };
-        self.script(call, &script.call(&keys, arguments)).await.map_err(unavailable)
+        self.script(call, &script.call(&keys, arguments)).await.map_err(failed(channel))
     }
 }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::gaps::text;
 use super::route::Call;
-use super::shard::{Shard, unavailable, unexpected};
+use super::shard::{Shard, failed, unexpected};
 use crate::envelope;
 use crate::keys::SlotTag;
 use crate::resp::{Command, Value};
@@ -46,7 +46,7 @@ impl Shard {
         let (call, ready) = self.ready(&keys.of_channel(channel), publication, options, deadline);
         match ready {
             Ready::Command(command) => self.command(call, command).await.map(|_| Published::Made(None)),
-            Ready::Script(script) => published(&self.script(call, &script).await.map_err(unavailable)?),
+            Ready::Script(script) => published(&self.script(call, &script).await.map_err(failed(channel))?),
         }
     }
 

@@ -36,6 +36,25 @@ pub(super) fn unavailable(error: impl std::fmt::Display) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
 
+/// The same for what is wrong with the keys of one channel.
+pub(super) fn wrong_with(channel: &Channel) -> impl Fn(&dyn std::fmt::Display) -> EngineError {
+    |error| {
+        let name: String = channel.as_str().chars().take(NAME_MAX).collect();
+        EngineError::Unavailable(format!("channel {name:?}: {error}"))
+    }
+}
+
+/// The same for a call about a channel: what a server answers may be for the sake of that channel's keys alone.
+pub(super) fn failed(channel: &Channel) -> impl Fn(CallError) -> EngineError {
+    move |error| match &error {
+        CallError::Server(answered) => wrong_with(channel)(answered),
+        _ => unavailable(error),
+    }
+}
+
+/// Characters of a channel's name that go into an error: it may be anything.
+const NAME_MAX: usize = 64;
+
 /// What came is not what the script answers.
 pub(super) fn unexpected() -> EngineError {
     EngineError::Unavailable("an answer of Redis is not what was expected".into())

@@ -25,7 +25,8 @@ impl Decoder {
         &mut self.buffer
     }
 
-    /// Takes the next value; `None` when it is not complete.
+    /// Takes the next value; `None` when it is not complete. One with too many elements is passed over: in its place
+    /// stands an error, so that only the command that it answers fails.
     ///
     /// # Errors
     /// When the bytes are not understood. All later calls are meaningless then.
@@ -33,10 +34,20 @@ impl Decoder {
         if self.buffer.is_empty() {
             return Ok(None);
         }
-        let Some(length) = self.scan.run(&self.buffer, &self.limits)? else {
+        let Some(whole) = self.scan.run(&self.buffer, &self.limits)? else {
             return Ok(None);
         };
-        let frame = self.buffer.split_to(length).freeze();
+        let frame = self.buffer.split_to(whole.length).freeze();
+        if whole.is_too_large {
+            let error = DecodeError::TooManyElements(self.limits.elements);
+            // What answers nobody must not stand where an answer is expected.
+            let is_answer = !frame.starts_with(b">");
+            return if is_answer {
+                Ok(Some(Value::Error(Bytes::from(format!("TOOLARGE {error}")))))
+            } else {
+                Err(error)
+            };
+        }
         Reader { frame: &frame, position: 0 }.value().map(Some)
     }
 }
@@ -239,15 +250,27 @@ mod tests {
         check_error("$1001\r\n", DecodeError::TooLong(1000));
         check_error("$18446744073709551615\r\n", DecodeError::TooLong(1000));
         check_error("$99999999999999999999\r\n", DecodeError::NotANumber);
-        check_error("*11\r\n", DecodeError::TooManyElements(10));
+        check_error("*1001\r\n", DecodeError::TooManyElements(10));
         check_error("%9223372036854775808\r\n", DecodeError::TooManyElements(10));
-        check_error("%6\r\n", DecodeError::TooManyElements(10));
-        check_error(
-            "*3\r\n*3\r\n:1\r\n:1\r\n:1\r\n*3\r\n:1\r\n:1\r\n:1\r\n*3\r\n:1\r\n",
-            DecodeError::TooManyElements(10),
-        );
+        check_error("%501\r\n", DecodeError::TooManyElements(10));
         check_error("*1\r\n*1\r\n*1\r\n*1\r\n", DecodeError::TooDeep(4));
         check_error(&format!("+{}", "a".repeat(1001)), DecodeError::TooLong(1000));
+    }
+
+    #[test]
+    fn a_value_with_too_many_elements_is_an_error_in_its_place_and_the_next_one_is_read() {
+        let limits = Limits { bytes: 1000, elements: 10, depth: 4 };
+        let error = Value::Error(Bytes::from_static(b"TOOLARGE a value has more than 10 elements"));
+        let flat = format!("*10\r\n{}:7\r\n", ":1\r\n".repeat(10));
+        let nested = format!("*3\r\n{0}{0}{0}:7\r\n", "*3\r\n:1\r\n:1\r\n:1\r\n");
+        for bytes in [flat, nested] {
+            for chunk in [1, 5, usize::MAX] {
+                let read = decode_in(chunk, bytes.as_bytes(), limits);
+                assert_eq!(read, (vec![error.clone(), Value::Int(7)], None), "{bytes:?} in {chunk}");
+            }
+        }
+        let push = format!(">10\r\n{}", ":1\r\n".repeat(10));
+        check_error(&push, DecodeError::TooManyElements(10));
     }
 
     #[test]

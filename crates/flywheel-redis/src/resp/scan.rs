@@ -20,6 +20,14 @@ pub(super) struct Scan {
     open: SmallVec<[usize; 8]>,
 }
 
+/// A value that is complete.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) length: usize,
+    /// Whether it has more elements than it may have, so that it is only to be passed over.
+    pub(super) is_too_large: bool,
+}
+
 /// A line with its type, without either.
 pub(super) struct Line<'b> {
     pub(super) kind: u8,
@@ -29,9 +37,9 @@ pub(super) struct Line<'b> {
 }
 
 impl Scan {
-    /// Length of the value at the beginning of `buffer`, `None` when it is not complete. `buffer` must begin as it did at
-    /// the call before.
-    pub(super) fn run(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, DecodeError> {
+    /// The value at the beginning of `buffer`, `None` when it is not complete. `buffer` must begin as it did at the call
+    /// before.
+    pub(super) fn run(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<Whole>, DecodeError> {
         loop {
             let Some(line) = self.line(buffer)? else {
                 return within(buffer.len(), limits).map(|()| None);
@@ -60,7 +68,8 @@ impl Scan {
                 return Err(DecodeError::BadLine);
             }
             self.elements += 1;
-            if self.elements > limits.elements || inside > limits.elements {
+            // So many do not fit into the bytes that it may have.
+            if inside > limits.bytes {
                 return Err(DecodeError::TooManyElements(limits.elements));
             }
             self.position = end;
@@ -71,9 +80,8 @@ impl Scan {
                     return Err(DecodeError::TooDeep(limits.depth));
                 }
             } else if self.close() {
-                let length = self.position;
-                *self = Self::default();
-                return Ok(Some(length));
+                let Self { position: length, elements, .. } = std::mem::take(self);
+                return Ok(Some(Whole { length, is_too_large: elements > limits.elements }));
             }
         }
     }

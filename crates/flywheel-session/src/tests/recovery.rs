@@ -241,6 +241,36 @@ fn publications_without_offset_wait_for_the_reply_too() {
 }
 
 #[test]
+fn what_no_queue_would_take_is_not_recovered_instead_of_closing_again_and_again() {
+    let subscribe = |since: usize, members: &str| {
+        let mut world = World::with(|settings, _| settings.queue_bytes_max = 1000);
+        world.connect();
+        let payload = format!("\"{}\"", "three are too many, two are not".repeat(13));
+        for _ in 0..3 {
+            world.publish("log:a", payload.clone().leak());
+        }
+        world.does_anything();
+        world.send(&format!(
+            r#"{{"id":2,"subscribe":{{"channel":"log:a","recover":true,"epoch":"e","offset":{since}{members}}}}}"#
+        ));
+        world
+    };
+    let lost = r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"e","offset":3,"positioned":true,"was_recovering":true}}"#;
+    let mut world = subscribe(0, "");
+    world.sees(&[lost]);
+    world.publish("log:a", "1");
+    world.sees(&[r#"{"push":{"channel":"log:a","pub":{"data":1,"offset":4}}}"#]);
+    subscribe(0, r#","flag":2"#)
+        .sees(&[r#"{"id":2,"error":{"code":112,"message":"unrecoverable position"}}"#]);
+    let recovered = subscribe(1, "");
+    assert!(
+        recovered.lines().iter().any(|line| line.contains(r#""recovered":true"#)),
+        "{:?}",
+        recovered.lines()
+    );
+}
+
+#[test]
 fn what_is_held_back_has_a_bound() {
     let mut world = World::with(|settings, _| settings.queue_bytes_max = 1000);
     world.connect();

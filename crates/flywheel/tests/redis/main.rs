@@ -1,9 +1,11 @@
 //! Nodes that share Redis, as the real program.
 #![expect(clippy::unwrap_used, reason = "test support fails the test by panicking")]
 
+mod answers;
 mod faults;
 mod hostile;
 mod metrics;
+mod relay;
 mod shapes;
 mod two_nodes;
 
@@ -29,7 +31,11 @@ fn at(redis: &RedisServer) -> Value {
 
 /// Starts a node and waits until it is ready.
 fn node(redis: &Value) -> Server {
-    let server = Server::start(BINARY, on_redis(redis));
+    node_of(&on_redis(redis))
+}
+
+fn node_of(config: &Value) -> Server {
+    let server = Server::start(BINARY, config.clone());
     assert!(wait_until(PATIENCE, || is_ready(&server)), "not ready: {}", readiness(&server));
     server
 }
@@ -44,7 +50,11 @@ fn is_ready(server: &Server) -> bool {
 
 /// Two nodes that know each other.
 fn two(redis: &Value) -> (Server, Server) {
-    let nodes = (node(redis), node(redis));
+    two_of(&on_redis(redis))
+}
+
+fn two_of(config: &Value) -> (Server, Server) {
+    let nodes = (node_of(config), node_of(config));
     for server in [&nodes.0, &nodes.1] {
         let known = || server.api_result("info", &json!({}))["nodes"].as_array().map(Vec::len);
         assert!(wait_until(PATIENCE, || known() == Some(2)), "{:?} nodes are known", known());

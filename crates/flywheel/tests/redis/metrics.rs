@@ -52,5 +52,5 @@ fn connections_probes_deadlines_gaps_and_messages_that_mean_nothing_are_counted(
     proxy.black_hole();
     grows(deadlines, before);
     proxy.heal();
-    assert_eq!(count("flywheel_redis_switches_total{shard=\"redis[0]\"}"), 0.0, "there is one server only");
+    assert!(count("flywheel_redis_switches_total{shard=\"redis[0]\"}") < 1.0, "there is one server only");
 }

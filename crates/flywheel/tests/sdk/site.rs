@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Site {
     address: SocketAddr,
     _balancer: Option<HaProxy>,
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
     _redis: Option<RedisServer>,
 }
 
@@ -21,7 +21,7 @@ impl Site {
     /// One server with this configuration.
     pub(crate) fn alone(config: Value) -> Self {
         let server = Server::start(BINARY, config);
-        Self { address: server.address(), _balancer: None, _servers: vec![server], _redis: None }
+        Self { address: server.address(), _balancer: None, servers: vec![server], _redis: None }
     }
 
     /// Two nodes on one Redis. Connections go to the one and the other in turn, and so do calls of the server API.
@@ -39,7 +39,18 @@ impl Site {
         let nodes = servers.each_ref().map(Server::address);
         let balancer = HaProxy::start(&balance(port, nodes), &[port]);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { address, _balancer: Some(balancer), _servers: servers.into(), _redis: Some(redis) }
+        Self { address, _balancer: Some(balancer), servers: servers.into(), _redis: Some(redis) }
+    }
+
+    /// Subscriptions that were found to lack something and got it from the stream, on all nodes. Nothing lacks unless it was
+    /// lost on the way: this shows a mistake that healing would hide.
+    pub(crate) fn gaps_found(&self) -> u64 {
+        let found = |server: &Server| -> u64 {
+            let metrics = server.request("GET", "/metrics", &[], b"").text();
+            let line = metrics.lines().find_map(|line| line.strip_prefix("flywheel_gaps_found_total "));
+            line.unwrap().parse().unwrap()
+        };
+        self.servers.iter().map(found).sum()
     }
 
     /// Where clients and the server API are.
