@@ -5,6 +5,7 @@ mod assemble;
 mod dev;
 pub mod doctor;
 mod engines;
+mod flood;
 mod kept;
 mod logging;
 mod pem;

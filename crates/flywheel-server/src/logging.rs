@@ -4,15 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use flywheel_config::{Log, LogLevel};
+use flywheel_runtime::Clock;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Layer, Registry, reload};
 
+use crate::flood::{Flood, Gate};
+
 /// The log of the process: lines for people on a terminal, JSON otherwise.
 #[derive(Debug)]
 pub struct Logging {
     level: reload::Handle<LevelFilter, Registry>,
+    flood: Arc<Flood>,
 }
 
 impl Logging {
@@ -36,14 +40,25 @@ impl Logging {
         } else {
             format.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         };
-        tracing_subscriber::registry().with(filter).with(lines).try_init().context("cannot start the log")?;
-        Ok(Self { level })
+        let flood = Arc::new(Flood::new(Clock::system()));
+        let gate = Gate(Arc::clone(&flood));
+        let log = tracing_subscriber::registry().with(filter).with(lines).with(gate);
+        log.try_init().context("cannot start the log")?;
+        Ok(Self { level, flood })
     }
 
     /// Changes what is important enough to be written.
     pub fn set_level(&self, wanted: LogLevel) {
         if self.level.modify(|filter| *filter = level(wanted)).is_err() {
             tracing::warn!("the log level could not be changed");
+        }
+    }
+
+    /// Writes how many lines were left out since this was last called, because the same ones came too often.
+    pub fn report_left_out(&self) {
+        for left_out in self.flood.take_left_out() {
+            let crate::flood::LeftOut { module, line, count } = left_out;
+            tracing::warn!(module, line, count, "lines like the last ones were left out of the log");
         }
     }
 

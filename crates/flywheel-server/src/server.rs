@@ -232,6 +232,7 @@ impl Server {
                 _ = terminate.recv() => return Ok(true),
                 _ = hangup.recv() => self.reload().await,
                 _ = watch.tick() => {
+                    self.logging.report_left_out();
                     if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
                         tracing::error!("a shard has ended; a node without one of its shards is of no use");
                         return Ok(false);

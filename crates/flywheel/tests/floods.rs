@@ -170,3 +170,17 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     assert!(left, "the channel still has subscribers");
     flood.check();
 }
+
+#[test]
+fn a_line_that_repeats_does_not_fill_the_log() {
+    const TOKENS: usize = 1000;
+    let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), fixture());
+    let mut clients: Vec<_> = (0..TOKENS).map(|_| JsonClient::open(server.address())).collect();
+    for client in &mut clients {
+        client.send(r#"{"id":1,"connect":{"token":"nonsense"}}"#);
+    }
+    let told = wait_until(Duration::from_secs(20), || server.log().contains("were left out of the log"));
+    assert!(told, "nothing was left out");
+    let written = server.log().lines().filter(|line| line.contains("token refused")).count();
+    assert!((1..TOKENS).contains(&written), "{written} lines");
+}
