@@ -26,7 +26,7 @@ pub(crate) enum Form {
 }
 
 /// How a client wants its frames.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) wire: WireForm,
     /// Set when it takes compressed ones.
@@ -39,6 +39,18 @@ pub(crate) struct Frames<'e> {
     patch: OnceCell<Option<Bytes>>,
     /// Nearly always there are few, and the first is the one that is wanted.
     made: SmallVec<[Shared; 4]>,
+    /// What the last client got: the next one nearly always wants the same.
+    last: Option<Last>,
+}
+
+/// What a client wanted, and what it got.
+struct Last {
+    look: Look,
+    form: Form,
+    span: Span,
+    /// Clients that got it without a search, which are not counted elsewhere yet.
+    repeated: u64,
+    index: usize,
 }
 
 /// What the clients of one form get, and how many of them have.
@@ -71,7 +83,7 @@ impl Made {
 
 impl<'e> Frames<'e> {
     pub(crate) fn new(event: &'e ChannelEvent) -> Self {
-        Self { event, patch: OnceCell::new(), made: SmallVec::new() }
+        Self { event, patch: OnceCell::new(), made: SmallVec::new(), last: None }
     }
 
     /// Queues the frame that a client needs.
@@ -86,6 +98,15 @@ impl<'e> Frames<'e> {
         outbox: &mut Outbox,
         packer: &mut Packer,
     ) -> Result<(), Disconnect> {
+        if let Some(last) = &mut self.last
+            && last.form == form
+            && last.look == look
+        {
+            outbox.push(slot, last.span).map_err(|_| Disconnect::SLOW)?;
+            last.repeated += 1;
+            return Ok(());
+        }
+        let wanted = form;
         let form = self.available(look.wire.encoding, form);
         let found = self.made.iter().position(|shared| shared.wire == look.wire && shared.form == form);
         let index = found.unwrap_or_else(|| {
@@ -103,7 +124,15 @@ impl<'e> Frames<'e> {
         };
         outbox.push(slot, span).map_err(|_| Disconnect::SLOW)?;
         self.made[index].used += 1;
+        self.count_repeated();
+        self.last = Some(Last { look, form: wanted, span, repeated: 0, index });
         Ok(())
+    }
+
+    fn count_repeated(&mut self) {
+        if let Some(last) = &mut self.last {
+            self.made[last.index].used += std::mem::take(&mut last.repeated);
+        }
     }
 
     /// Makes the frame that a client needs and that is not there yet.
@@ -157,7 +186,8 @@ impl<'e> Frames<'e> {
         }
     }
 
-    pub(crate) fn delivered(&self) -> Delivered {
+    pub(crate) fn delivered(mut self) -> Delivered {
+        self.count_repeated();
         let mut delivered = Delivered::default();
         for Shared { wire, made, used, .. } in &self.made {
             if let Some(Ok(made)) = made {
