@@ -22,8 +22,6 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
     -Cllvm-args=-max-loads-per-memcmp=0 -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks";
 const AT_ONCE: usize = 2;
 const DEFAULT_TIME: Duration = Duration::from_mins(1);
-/// For each target, when all tests are run: with a dozen targets the rest of the tests should not wait longer.
-const AMONG_ALL_TESTS: Duration = Duration::from_secs(30);
 
 /// `[TARGET] [--for 60s]`.
 pub(crate) fn run(tree: &Tree, options: &[&str]) -> Result<()> {
@@ -49,9 +47,9 @@ pub(crate) fn run(tree: &Tree, options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// All targets, half a minute each.
+/// All targets, a minute each.
 pub(crate) fn run_all(tree: &Tree) -> Result<Tally> {
-    fuzz(tree, &targets(tree)?, AMONG_ALL_TESTS)
+    fuzz(tree, &targets(tree)?, DEFAULT_TIME)
 }
 
 fn seconds(text: &str) -> Result<Duration> {
