@@ -137,13 +137,13 @@ impl Server {
     pub fn wait_exit(&mut self, within: Duration) -> Option<i32> {
         let child = &mut self.child;
         let exit = &mut self.exit;
-        wait_until(within, || {
+        let ended = wait_until(within, || {
             child.try_wait().unwrap().is_some_and(|status| {
                 *exit = status.code();
                 true
             })
         });
-        self.exit
+        if ended { self.exit } else { None }
     }
 
     fn wait_healthy(&mut self) {

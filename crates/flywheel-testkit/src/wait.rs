@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Polls until the condition holds; false when it did not within the time.
+#[must_use = "whether the condition held is for the test to judge"]
 pub fn wait_until(within: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + within;
     loop {

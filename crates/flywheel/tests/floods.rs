@@ -62,11 +62,11 @@ impl Flood {
 
     /// All of these connections are ended by the server in time, and their descriptors are given back.
     fn expect_closed(&mut self, mut sockets: Vec<RawSocket>, within: Duration) {
-        wait_until(within, || {
+        let closed = wait_until(within, || {
             sockets.retain_mut(|socket| !socket.is_gone());
             sockets.is_empty()
         });
-        assert!(sockets.is_empty(), "{} connections are still open after {within:?}", sockets.len());
+        assert!(closed, "{} connections are still open after {within:?}", sockets.len());
         let settled = wait_until(Duration::from_secs(10), || self.server.open_files() < 100);
         assert!(settled, "{} files are still open", self.server.open_files());
         self.check();

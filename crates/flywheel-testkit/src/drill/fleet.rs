@@ -198,8 +198,8 @@ impl Fleet {
         self.publishers.iter_mut().for_each(Publisher::stop);
     }
 
-    /// Waits until every subscriber stands where the streams end, or for this long: the judge says who is missing what.
-    pub fn wait_for_subscribers(&self, server: &RedisServer, within: Duration) {
+    /// Waits until every subscriber stands where the streams end, or for this long. The judge says who is missing what.
+    pub fn wait_for_subscribers(&self, server: &RedisServer, within: Duration) -> bool {
         let kept = self.kept(server);
         let stands = |subscriber: &Subscriber| {
             subscriber.positions().iter().all(|(channel, (epoch, offset))| {
@@ -207,7 +207,7 @@ impl Fleet {
                 stream.epoch == *epoch && stream.entries.keys().next_back().is_none_or(|top| offset >= top)
             })
         };
-        wait_until(within, || self.subscribers().all(stands));
+        wait_until(within, || self.subscribers().all(stands))
     }
 
     /// What all subscribers saw.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::node::{CHANNELS, SECRET, channel};
 
-const SUBSCRIPTIONS: usize = 20;
+pub(crate) const SUBSCRIPTIONS: usize = 20;
 
 /// What the test and its clients tell each other.
 pub(crate) struct Shared {
@@ -22,12 +22,19 @@ pub(crate) struct Shared {
     /// How many times every fourth client has been told to drop its connection.
     pub drops: AtomicU64,
     pub connected: AtomicUsize,
+    /// Offset of the newest publication of every channel.
+    pub published: AtomicU64,
+    /// Offset of the last one there will be; [`u64::MAX`] while publishing goes on.
+    pub last: AtomicU64,
+    /// Publications that all clients together have received.
+    pub taken: AtomicU64,
+    /// Bytes of memory that the process had in use at most.
+    pub resident: AtomicU64,
 }
 
 /// A client that comes back whenever its connection ends, and recovers.
 pub(crate) struct Client {
     number: usize,
-    last: u64,
     /// Offset and epoch of each channel that it has not been taken out of.
     positions: BTreeMap<String, (u64, String)>,
     drops: u64,
@@ -36,9 +43,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// `last`: offset of the last publication of every channel.
-    pub(crate) fn new(number: usize, last: u64) -> Self {
-        Self { number, last, positions: BTreeMap::new(), drops: 0, counted: false, complete: false }
+    pub(crate) fn new(number: usize) -> Self {
+        Self { number, positions: BTreeMap::new(), drops: 0, counted: false, complete: false }
     }
 
     pub(crate) fn run(mut self, shared: &Shared) {
@@ -74,7 +80,7 @@ impl Client {
                 std::thread::sleep(Duration::from_millis(100));
                 continue;
             }
-            self.begin(&reply["connect"]["subs"]);
+            self.begin(&reply["connect"]["subs"], shared);
             if !std::mem::replace(&mut self.counted, true) {
                 shared.connected.fetch_add(1, Ordering::SeqCst);
             }
@@ -82,13 +88,13 @@ impl Client {
         }
     }
 
-    fn begin(&mut self, subs: &Value) {
+    fn begin(&mut self, subs: &Value, shared: &Shared) {
         for (name, result) in subs.as_object().unwrap() {
             let epoch = result["epoch"].as_str().unwrap_or_default().to_owned();
             if self.positions.contains_key(name) {
                 assert_eq!(result["recovered"], true, "{name} of client {}: {result}", self.number);
                 for publication in result["publications"].as_array().into_iter().flatten() {
-                    self.take(name, publication);
+                    self.take(name, publication, shared);
                 }
             } else {
                 let offset = result["offset"].as_u64().unwrap_or_default();
@@ -97,17 +103,19 @@ impl Client {
         }
     }
 
-    fn take(&mut self, name: &str, publication: &Value) {
+    fn take(&mut self, name: &str, publication: &Value, shared: &Shared) {
         let (position, _) = self.positions.get_mut(name).expect("a publication of a channel that it has");
         let offset = publication["offset"].as_u64().unwrap();
         assert_eq!(offset, *position + 1, "{name} of client {}", self.number);
         assert_eq!(publication["data"].as_u64(), Some(offset));
         *position = offset;
+        shared.taken.fetch_add(1, Ordering::Relaxed);
     }
 
     fn listen(&mut self, connection: &mut Connection, shared: &Shared) {
         while !shared.finished.load(Ordering::SeqCst) {
-            let complete = self.positions.values().all(|(offset, _)| *offset == self.last);
+            let last = shared.last.load(Ordering::SeqCst);
+            let complete = self.positions.values().all(|(offset, _)| *offset == last);
             if complete && !std::mem::replace(&mut self.complete, true) {
                 shared.complete.fetch_add(1, Ordering::SeqCst);
             }
@@ -123,7 +131,7 @@ impl Client {
                     let push = &message["push"];
                     let name = push["channel"].as_str().unwrap_or_default().to_owned();
                     if let Some(publication) = push.get("pub") {
-                        self.take(&name, publication);
+                        self.take(&name, publication, shared);
                     } else if push.get("unsubscribe").is_some() {
                         self.positions.remove(&name);
                     } else if message == json!({}) {

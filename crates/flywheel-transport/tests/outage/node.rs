@@ -52,7 +52,7 @@ pub(crate) struct TestNode {
 fn settings() -> Settings {
     let feed = ChannelOptions {
         allow_history_for_client: true,
-        history_size: 1000,
+        history_size: 100_000,
         history_ttl: Duration::from_mins(10),
         force_recovery: true,
         presence: true,
@@ -60,7 +60,7 @@ fn settings() -> Settings {
     };
     let rules =
         ChannelRules { namespaces: [("feed".to_owned(), Arc::new(feed))].into(), ..ChannelRules::default() };
-    Settings { rules: Arc::new(rules), ..Settings::default() }
+    Settings { rules: Arc::new(rules), recovery_limit: None, ..Settings::default() }
 }
 
 impl TestNode {

@@ -48,9 +48,10 @@ impl Stage {
     pub(crate) fn finish(&mut self) {
         self.churn.stop();
         self.fleet.stop_publishing();
-        self.fleet.wait_for_subscribers(&self.redis, PATIENCE);
+        let arrived = self.fleet.wait_for_subscribers(&self.redis, PATIENCE);
         let broken = judge(&[], &self.fleet.witnesses(), &self.fleet.kept(&self.redis), |_| true);
         assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
+        assert!(arrived, "not every subscriber stands where the streams end");
         let stuck = self.churn.stuck();
         assert!(stuck.is_empty(), "connects without an answer: {stuck:?}");
         for subscriber in self.fleet.subscribers() {

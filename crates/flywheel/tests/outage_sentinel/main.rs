@@ -55,12 +55,13 @@ fn every_node_follows_the_primary_whatever_happens_to_it() {
     }
     fleet.stop_publishing();
     let primary = &set.servers()[set.primary()];
-    fleet.wait_for_subscribers(primary, PATIENCE);
+    let arrived = fleet.wait_for_subscribers(primary, PATIENCE);
     let green = |node| green_while_useless(&fleet.samples(node), &fleet.useful(node));
     let green = fleet.nodes().map(green).max().unwrap();
     report.print(green);
     let broken = judge(&[], &fleet.witnesses(), &fleet.kept(primary), |_| true);
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
+    assert!(arrived, "not every subscriber stands where the streams end");
     assert!(green <= GREEN_WITHIN + SAMPLING, "a node said for {green:?} that it is ready and did nothing");
     if is_strict {
         report.assert_within(WRITES_WITHIN, HEARS_WITHIN);

@@ -58,7 +58,8 @@ fn check(sdk: &Sdk, script: &str, transport: &str, encoding: &str) {
     let over = AtomicBool::new(false);
     let checks = thread::scope(|scope| {
         scope.spawn(|| {
-            wait_until(PATIENCE, || restart.exists() || over.load(Ordering::Relaxed));
+            let told = wait_until(2 * PATIENCE, || restart.exists() || over.load(Ordering::Relaxed));
+            assert!(told, "the script neither ends nor asks for a restart");
             if restart.exists() {
                 server.signal(Signal::TERM);
                 assert_eq!(server.wait_exit(Duration::from_secs(15)), Some(0), "{}", server.log());
