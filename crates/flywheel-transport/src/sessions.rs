@@ -1,5 +1,6 @@
 mod healing;
 mod presence;
+mod refusals;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -154,6 +155,7 @@ impl Sessions {
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
+                Effect::Explain(refusal) => self.explain(slot, &refusal),
             }
         }
     }
@@ -442,7 +444,7 @@ impl Sessions {
         match connect_request(payload) {
             Ok(request) => self.command(io, slot, connect(Box::new(request))),
             Err(malformed) => {
-                tracing::debug!(slot, %malformed, "a client sent what is no connect request");
+                self.explain_malformed(slot, &malformed);
                 if let Some(seat) = self.seats.get_mut(slot as usize).and_then(Option::as_mut) {
                     // Nothing has been said yet: the close frame says it all.
                     seat.farewell.push = false;
@@ -553,7 +555,7 @@ impl Application for Sessions {
                     self.command(io, slot, command);
                 }
                 Err(malformed) => {
-                    tracing::debug!(slot, %malformed, "a client sent what is no command");
+                    self.explain_malformed(slot, &malformed);
                     self.with_session(io, slot, Session::handle_malformed);
                     self.carry_out(io);
                 }
