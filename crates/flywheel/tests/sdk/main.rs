@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers fail the test")]
 
 mod delta;
+mod fallback;
 mod features;
 mod recovery;
 mod site;
