@@ -76,12 +76,13 @@ fn one_cycle(fleet: &Fleet, set: &mut SentinelSet, fault: Fault) -> Cycle {
     let mut answered = Instant::now();
     let announced = answered - began;
     let kept = loop {
-        let survived = survive(fleet, set, fault, (old, new), answered);
+        let (kept, broken) = survive(fleet, set, fault, (old, new), answered);
         // Two Sentinels may both have led an election. Then there is one switch more, of which nothing was asked: Redis
         // discards what the first winner accepted, and all of this begins anew.
         let named = set.primary();
         if named == new {
-            break survived.unwrap_or_else(|broken| panic!("{fault:?}: {broken}"));
+            assert!(broken.is_empty(), "{fault:?}: {}", broken.join("\n"));
+            break kept;
         }
         println!("{fault:?}: the Sentinels went on to another primary by themselves");
         (new, answered) = (named, Instant::now());
@@ -96,14 +97,14 @@ fn one_cycle(fleet: &Fleet, set: &mut SentinelSet, fault: Fault) -> Cycle {
     cycle
 }
 
-/// The fleet goes on with the server `new` instead of `old`. What `new` has, or which promises were broken.
+/// The fleet goes on with the server `new` instead of `old`. What `new` has, and which promises were broken.
 fn survive(
     fleet: &Fleet,
     set: &SentinelSet,
     fault: Fault,
     (old, new): (usize, usize),
     answered: Instant,
-) -> Result<BTreeMap<String, Kept>, String> {
+) -> (BTreeMap<String, Kept>, Vec<String>) {
     let recovered = wait_until(PATIENCE, || fleet.all_hear_each_other_since(answered));
     assert!(recovered, "{fault:?}: {}", fleet.describe(answered));
     // From here on nothing that is accepted may get lost.
@@ -124,7 +125,7 @@ fn survive(
         let astray = went_astray(fleet, &set.servers()[old], settled);
         broken.extend(astray.iter().map(|id| format!("publication {id} was written to the old primary")));
     }
-    if broken.is_empty() { Ok(kept) } else { Err(broken.join("\n")) }
+    (kept, broken)
 }
 
 /// For each node, how long after `since` it first wrote something that `kept` has.
