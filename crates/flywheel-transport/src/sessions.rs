@@ -12,6 +12,7 @@ mod mail;
 mod operations;
 mod presence;
 mod questions;
+mod refusals;
 mod seat;
 mod sending;
 mod stopping;
@@ -138,6 +139,7 @@ impl Sessions {
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
+                Effect::Explain(refusal) => self.explain(slot, &refusal),
             }
         }
     }

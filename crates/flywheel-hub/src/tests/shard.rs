@@ -136,7 +136,7 @@ impl Shard {
                     self.act(slot, |session, turn| session.handle_outcome(turn, context, outcome));
                 }
                 Effect::Heal(channel) => self.hub.heal(self.now, &self.settings, &channel),
-                Effect::Tell(_) | Effect::TransportPing => {}
+                Effect::Tell(_) | Effect::TransportPing | Effect::Explain(_) => {}
             }
         }
     }

@@ -180,7 +180,7 @@ impl World {
                         self.asked.push((key, context, ask));
                     }
                 }
-                Effect::Tell(_) | Effect::TransportPing => {}
+                Effect::Tell(_) | Effect::TransportPing | Effect::Explain(_) => {}
             }
         }
     }

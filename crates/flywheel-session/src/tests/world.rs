@@ -40,6 +40,8 @@ pub(super) struct World {
     pub mail_waits: bool,
     fetching: bool,
     lines: Vec<String>,
+    /// What the operator was told of refused commands.
+    pub(super) explained: Vec<crate::Refusal>,
     /// Messages to the client, for who wants more than text.
     pub sent: Vec<ServerMessage>,
 }
@@ -116,6 +118,7 @@ impl World {
             mail_waits: false,
             fetching: false,
             lines: Vec::new(),
+            explained: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -176,6 +179,7 @@ impl World {
                 self.lines.push(format!("heal {channel}"));
                 self.heal(&channel, None);
             }
+            Effect::Explain(refusal) => self.explained.push(*refusal),
             Effect::Ask(context, ask) => {
                 self.lines.push(format!("ask {}", kind(&ask)));
                 if self.slow.contains(&kind(&ask)) {

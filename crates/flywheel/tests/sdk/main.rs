@@ -3,6 +3,7 @@
 
 mod backend;
 mod delta;
+mod fallback;
 mod features;
 mod recovery;
 mod site;

@@ -13,7 +13,6 @@ mod emulation;
 mod kept;
 mod memory;
 mod proxy;
-mod sdk;
 mod uni;
 
 const WITHIN: Duration = Duration::from_secs(10);
