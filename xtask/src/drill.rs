@@ -4,21 +4,22 @@ use anyhow::{Result, bail};
 
 use crate::shell::{self, Tree};
 
-/// Names of drills, and the tests they are.
-const DRILLS: &[(&str, &str)] = &[("sentinel", "outage_sentinel"), ("frozen", "outage_frozen")];
+/// Names of drills, the tests they are, and how many faults these take turns with.
+const DRILLS: &[(&str, &str, u32)] = &[("sentinel", "outage_sentinel", 5), ("frozen", "outage_frozen", 1)];
 
 /// Cycles of a drill that is not told how many.
 const CYCLES: u32 = 100;
 
-/// Runs the drill `name` against the release build; `--cycles N` says how many faults there are.
+/// Runs the drill `name` against the release build; `--cycles N` says how often each of its faults happens.
 pub(crate) fn run(tree: &Tree, name: &str, options: &[&str]) -> Result<()> {
-    let Some((_, test)) = DRILLS.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<_> = DRILLS.iter().map(|(known, _)| *known).collect();
+    let Some((_, test, faults)) = DRILLS.iter().find(|(known, ..)| *known == name) else {
+        let known: Vec<_> = DRILLS.iter().map(|(known, ..)| *known).collect();
         bail!("no drill {name}; there are: {}", known.join(", "));
     };
     let mut cargo = tree.cargo("test --release --package flywheel --test");
     cargo.args([test, "--", "--nocapture", "--test-threads=1"]);
-    cargo.env("FLYWHEEL_DRILL_CYCLES", cycles(options)?.to_string()).env("FLYWHEEL_DRILL_STRICT", "1");
+    let cycles = cycles(options)?.saturating_mul(*faults);
+    cargo.env("FLYWHEEL_DRILL_CYCLES", cycles.to_string()).env("FLYWHEEL_DRILL_STRICT", "1");
     shell::run(&mut cargo)
 }
 

@@ -1,6 +1,7 @@
 //! Published SDKs against the server.
 #![expect(clippy::unwrap_used, reason = "helpers fail the test")]
 
+mod backend;
 mod delta;
 mod fallback;
 mod features;

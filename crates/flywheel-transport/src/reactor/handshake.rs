@@ -7,8 +7,8 @@ use flywheel_websocket::{
     Closing, Decoder, Deflate, Head, Limits, Request, Upgrade, write_bad_request, write_response,
 };
 
+use super::{Handoff, Reactor};
 use crate::application::{Admission, Application};
-use crate::reactor::{Handoff, Reactor};
 use crate::response::write_closing;
 use crate::socket::{Afterwards, Handshake, Open, Stage};
 
@@ -21,7 +21,7 @@ enum Outcome<C> {
 
 impl<A: Application> Reactor<A> {
     /// Part of the first request, or all of it.
-    pub(crate) fn handshake(&mut self, slot: u32, bytes: &mut [u8]) {
+    pub(super) fn handshake(&mut self, slot: u32, bytes: &mut [u8]) {
         let Some(Stage::Handshake(begun)) = self.io.socket(slot).map(|socket| &mut socket.stage) else {
             return;
         };
@@ -159,7 +159,7 @@ impl<A: Application> Reactor<A> {
     }
 
     /// Connections whose response has ended take their next request, as HTTP has it. Not from a server that stops.
-    pub(crate) fn reuse(&mut self) {
+    pub(super) fn reuse(&mut self) {
         for slot in std::mem::take(&mut self.io.answered) {
             match self.io.socket(slot).map(|socket| &socket.stage) {
                 Some(Stage::Stream { reusable: true }) if self.listener.is_some() => {
