@@ -20,6 +20,8 @@ pub struct Turn<'a> {
     pub now: Now,
     /// The settings in force.
     pub settings: &'a Settings,
+    /// Bytes that the client's socket has not taken yet.
+    pub queued: usize,
     /// Effects are appended here and must be carried out in order.
     pub effects: &'a mut Vec<Effect>,
 }

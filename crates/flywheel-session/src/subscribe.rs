@@ -9,7 +9,7 @@ use flywheel_model::{
     SubscriptionClaims,
 };
 use flywheel_protocol::client::{
-    Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
+    self as wire, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
     SubscribeResult,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
@@ -224,6 +224,7 @@ impl Session {
         history: Option<History>,
     ) -> Result<(), Failure> {
         let encoding = self.encoding();
+        let room = turn.settings.queue_bytes_max.saturating_sub(turn.queued + self.collected_bytes());
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
         };
@@ -246,8 +247,7 @@ impl Session {
             let mut start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
             let epoch = start.position.epoch.clone();
             let mut publications = subscription.intake.recovered(encoding, &start.publications, &epoch)?;
-            let bytes: usize = publications.iter().map(|publication| publication.data.len()).sum();
-            if bytes > turn.settings.queue_bytes_max {
+            if weight(&publications) > room {
                 // No queue would take it: the client would be too slow for it now and each time it comes back.
                 start = start.given_up(pending)?;
                 publications = subscription.intake.recovered(encoding, &[], &epoch)?;
@@ -363,6 +363,11 @@ impl Start {
         }
         Ok(Self::at(self.position))
     }
+}
+
+/// Roughly the bytes that they take in a reply.
+pub(crate) fn weight(publications: &[wire::Publication]) -> usize {
+    publications.iter().map(wire::Publication::weight).sum()
 }
 
 /// Takes the held-back publications out, leaving joins and leaves for after the reply.
