@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use flywheel_testkit::{Encoding, JsonClient, KeyServer, Reply, Server, Signer, fixture, set, sign};
+use flywheel_testkit::{
+    Encoding, JsonClient, KeyServer, RawSocket, Reply, Server, Signer, Stream, fixture, set, sign,
+};
 use serde_json::{Value, json};
 
 use crate::witness::Witness;
-use crate::{BAD_REQUEST, answer, answer_unconnected, error, next, open, server};
+use crate::{BAD_REQUEST, PATIENCE, answer, answer_unconnected, error, next, open, server};
 
 const CLAIMS: &str = r#"{"sub":"42"}"#;
 const VAULT: &str = r#"{"sub":"42","channel":"$vault:1"}"#;
@@ -47,6 +49,46 @@ fn a_token_with_a_wrong_signature_is_refused_and_explained() {
     witness.was_told(&["token refused", "signature does not match"], &forged);
     let forged = sign("not-the-secret", VAULT);
     assert_eq!(answer_subscription(&server, &forged), error(103, "permission denied"));
+    witness.was_told(&["token refused", "signature does not match"], &forged);
+}
+
+#[test]
+fn a_wrong_token_in_an_address_or_a_body_is_not_in_the_log_either() {
+    let mut config = fixture();
+    for transport in ["sse", "http_stream", "uni_sse", "uni_http_stream", "uni_websocket"] {
+        set(&mut config, &format!("{transport}.enabled"), json!(true));
+    }
+    // Whatever is written at all.
+    set(&mut config, "log.level", json!("trace"));
+    let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
+    let mut witness = Witness::connect(&server);
+    let forged = sign("not-the-secret", CLAIMS);
+    let command = connect(&forged);
+    let bare = json!({ "token": forged }).to_string();
+    let get = |path: &str, request: &str| {
+        let request = request.replace('{', "%7B").replace('"', "%22").replace('}', "%7D");
+        format!("GET {path}?cf_connect={request} HTTP/1.1\r\nHost: x\r\n\r\n")
+    };
+    let post = |path: &str, body: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for request in [
+        get("/connection/sse", &command),
+        post("/connection/sse", &command),
+        post("/connection/http_stream", &command),
+        get("/connection/uni_sse", &bare),
+        post("/connection/uni_http_stream", &bare),
+    ] {
+        let mut stream = Stream::open(server.address(), request.as_bytes()).unwrap();
+        let told = stream.rest();
+        assert!(told.contains(r#""disconnect":{"code":3500,"reason":"invalid token"}"#), "{request}: {told}");
+        witness.was_told(&["token refused", "signature does not match"], &forged);
+    }
+    let mut socket = RawSocket::open(server.address()).unwrap();
+    let target = get("/connection/uni_websocket", &bare);
+    let target = target.split(' ').nth(1).unwrap();
+    assert_eq!(socket.handshake(target, &[]).status, 101);
+    assert_eq!(socket.closed(PATIENCE), Some((3500, "invalid token".to_owned())));
     witness.was_told(&["token refused", "signature does not match"], &forged);
 }
 
