@@ -12,6 +12,8 @@ use crate::link::ServerError;
 use crate::resp::Command;
 
 pub(super) type Waiter = oneshot::Sender<Result<(), SubscribeError>>;
+/// Hears when everything was read that the server had to say before; dropped when the connection ends.
+pub(super) type Fence = oneshot::Sender<()>;
 
 /// Commands that are under way at a time. More would only lie in buffers.
 const COMMANDS_MAX: usize = 8;
@@ -30,6 +32,8 @@ pub(super) struct Channels {
     to_subscribe: VecDeque<Bytes>,
     to_unsubscribe: VecDeque<Bytes>,
     in_flight: VecDeque<InFlight>,
+    /// To hear of the next sign of life that is asked for.
+    fences: Vec<Fence>,
     /// When to see whether somebody came back, in order.
     lingering: VecDeque<(Timestamp, Bytes)>,
     rules: Rules,
@@ -75,6 +79,7 @@ struct InFlight {
     names: Vec<Bytes>,
     answered: usize,
     deadline: Timestamp,
+    fences: Vec<Fence>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +101,7 @@ impl Channels {
             to_subscribe: VecDeque::new(),
             to_unsubscribe: VecDeque::new(),
             in_flight: VecDeque::new(),
+            fences: Vec::new(),
             lingering: VecDeque::new(),
             rules,
             singly: 0,
@@ -185,6 +191,7 @@ impl Channels {
     /// There is a new connection: everything that is wanted is to be asked for again.
     pub(super) fn connected(&mut self) {
         self.in_flight.clear();
+        self.fences.clear();
         self.to_unsubscribe.clear();
         self.singly = 0;
         self.entries.retain(|_, entry| {
@@ -245,15 +252,27 @@ impl Channels {
             names,
             answered: 0,
             deadline: now + self.rules.ack_timeout,
+            fences: Vec::new(),
         });
         true
+    }
+
+    /// `fence` hears of the answer to a sign of life that is yet to be asked for: the server answers in order.
+    pub(super) fn fence(&mut self, fence: Fence) {
+        self.fences.push(fence);
+    }
+
+    /// Whether somebody waits for a sign of life to be asked for.
+    pub(super) fn is_fenced(&self) -> bool {
+        !self.fences.is_empty()
     }
 
     /// Asks for a sign of life.
     pub(super) fn write_ping(&mut self, nonce: Bytes, now: Timestamp, out: &mut Vec<u8>) {
         Command::new("PING").arg(&nonce).write(out);
         let deadline = now + self.rules.ack_timeout;
-        self.in_flight.push_back(InFlight { kind: Kind::Ping, names: vec![nonce], answered: 0, deadline });
+        let (names, fences) = (vec![nonce], std::mem::take(&mut self.fences));
+        self.in_flight.push_back(InFlight { kind: Kind::Ping, names, answered: 0, deadline, fences });
     }
 
     /// Whether a sign of life was asked for and has not come.
@@ -357,13 +376,17 @@ impl Channels {
         }
     }
 
-    /// Whether every answer that is due has come in time.
-    pub(super) fn check(&self, now: Timestamp) -> Result<(), Restart> {
+    /// Whether every answer that is due has come in time. One that is late may lie behind much else: if it is lost, the
+    /// answer to what was asked for after it comes out of turn.
+    ///
+    /// The error has the time by which it is late.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), (Restart, Duration)> {
         match self.in_flight.front() {
             Some(front) if front.deadline <= now => {
                 let name = front.names.get(front.answered).map(|name| String::from_utf8_lossy(name));
                 let name = name.unwrap_or_default();
-                Err(Restart(format!("{:?} of {name} was not acknowledged in time", front.kind)))
+                let reason = format!("{:?} of {name} was not acknowledged in time", front.kind);
+                Err((Restart(reason), now.since(front.deadline)))
             }
             _ => Ok(()),
         }
@@ -377,7 +400,9 @@ impl Channels {
         }
         front.answered += 1;
         if front.answered == front.names.len() {
-            self.in_flight.pop_front();
+            let fences = self.in_flight.pop_front().into_iter().flat_map(|answered| answered.fences);
+            // Who does not wait any more does not care.
+            fences.for_each(|fence| fence.send(()).unwrap_or_default());
         }
         true
     }
@@ -466,8 +491,28 @@ mod tests {
         written(&mut channels, 0);
         assert!(channels.subscribed(&name("b")).is_err());
         assert!(channels.check(at(999)).is_ok());
-        assert!(channels.check(at(1000)).is_err());
+        assert!(channels.check(at(1300)).is_err_and(|(_, late)| late == Duration::from_millis(300)));
         assert!(channels.pong(&name("n")).is_err());
+    }
+
+    #[test]
+    fn who_waits_until_all_was_read_hears_of_the_sign_of_life_that_was_asked_for_after_it() {
+        let mut channels = connected();
+        let mut out = Vec::new();
+        channels.write_ping(name("before"), at(0), &mut out);
+        let (fence, mut answer) = oneshot::channel();
+        channels.fence(fence);
+        assert!(channels.is_fenced());
+        channels.write_ping(name("after"), at(0), &mut out);
+        assert!(!channels.is_fenced());
+        channels.pong(&name("before")).unwrap();
+        assert!(answer.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+        channels.pong(&name("after")).unwrap();
+        assert_eq!(answer.try_recv(), Ok(()));
+        let (fence, mut answer) = oneshot::channel();
+        channels.fence(fence);
+        channels.connected();
+        assert!(answer.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
     }
 
     #[test]
