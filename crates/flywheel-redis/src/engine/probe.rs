@@ -21,6 +21,8 @@ const RESTARTS: u32 = 3;
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a written probe is kept, in milliseconds.
 const KEPT_MILLIS: &[u8] = b"10000";
+/// A connection on which messages come, but no probe of ours in so long, hears somebody else's and not ours.
+const LATE_MAX: Duration = Duration::from_secs(10);
 
 /// What probes have found. All of it is reported; what is no blink is logged, once.
 ///
@@ -105,6 +107,8 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
 pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
     let (mut restarts, mut is_wanted, mut round) = (0, false, 0_usize);
     let mut quiet_until = Timestamp::ZERO;
+    let mut echoes = hearer.probes();
+    let mut echoed_at = Timestamp::ZERO;
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
@@ -117,16 +121,28 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                     is_wanted = hearer.subscriber.want(name.clone(), Topic::Probe).is_ok();
                 }
                 round = round.wrapping_add(1);
-                match shard.probe_delivery(&hearer, name, round).await {
+                let mut heard = shard.probe_delivery(&hearer, name, round).await;
+                let now = shard.clock.now().at;
+                // Also one of long ago: what comes at all comes in the order in which it was published.
+                if echoed_at == Timestamp::ZERO || matches!(echoes.has_changed(), Ok(true)) {
+                    echoes.mark_unchanged();
+                    echoed_at = now;
+                }
+                if matches!(heard, Heard::Late) && now.since(echoed_at) >= LATE_MAX {
+                    heard = Heard::No;
+                }
+                match heard {
                     Heard::Yes => {
                         hearer.found.pass(&shard, began, shard.clock.elapsed().saturating_sub(clocked));
                         restarts = 0;
                     }
                     Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),
+                    // To begin anew would lose what is on its way, and cost time that is short already.
+                    Heard::Late => hearer.found.fail(&shard, "what is published is heard late"),
                     Heard::No => {
                         hearer.found.fail(&shard, "what is published is not heard");
-                        let now = shard.clock.now().at;
                         if now >= quiet_until {
+                            echoed_at = now;
                             hearer.subscriber.restart("what is published is not heard");
                             shard.router.look();
                             restarts += 1;
@@ -147,6 +163,8 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
 
 enum Heard {
     Yes,
+    /// Not yet, while other messages come: the connection is not dead, but behind.
+    Late,
     No,
     /// There is nobody to publish to, or nobody who could hear.
     NotSent(String),
@@ -220,9 +238,14 @@ impl Shard {
         if let Err(error) = self.command(call, command).await {
             return Heard::NotSent(error.to_string());
         }
-        match timeout(interval, heard.wait_for(|last| *last == nonce)).await {
-            Ok(Ok(_)) => Heard::Yes,
-            _ => Heard::No,
+        // What came in the first half may be of a connection that has died since.
+        let mut progress = 0;
+        for _ in 0..2 {
+            progress = hearer.subscriber.progress();
+            if let Ok(Ok(_)) = timeout(interval / 2, heard.wait_for(|last| *last == nonce)).await {
+                return Heard::Yes;
+            }
         }
+        if hearer.subscriber.progress() == progress { Heard::No } else { Heard::Late }
     }
 }

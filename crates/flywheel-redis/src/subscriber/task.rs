@@ -1,6 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,12 +26,18 @@ const OUT_ENOUGH: usize = 64 << 10;
 /// Bytes to have room for before a read.
 const READ_ROOM: usize = 64 << 10;
 
+/// Messages that came so recently show that a connection is not dead, but perhaps behind.
+const BEHIND: Duration = Duration::from_millis(500);
+/// However many messages come, an answer that is overdue for longer will not.
+const LATE_MAX_MILLIS: u64 = 10_000;
+
 /// Connects, listens, and begins again, until nobody holds the subscriber any more.
 pub(super) struct Task {
     settings: SubscriberSettings,
     target: watch::Receiver<Option<Endpoint>>,
     listener: Arc<dyn Listener>,
     ops: Arc<Ops>,
+    progress: Arc<AtomicU64>,
     report: watch::Sender<SubscriberState>,
     clock: Clock,
     random: Arc<Random>,
@@ -46,6 +53,7 @@ impl Task {
         target: watch::Receiver<Option<Endpoint>>,
         listener: Arc<dyn Listener>,
         ops: Arc<Ops>,
+        progress: Arc<AtomicU64>,
         report: watch::Sender<SubscriberState>,
         clock: Clock,
         random: Arc<Random>,
@@ -56,7 +64,17 @@ impl Task {
             ack_timeout: settings.ack_timeout,
             linger: settings.linger,
         };
-        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
+        Self {
+            settings,
+            target,
+            listener,
+            ops,
+            progress,
+            report,
+            clock,
+            random,
+            channels: Channels::new(rules),
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -145,6 +163,7 @@ impl Task {
             out: Vec::new(),
             written: 0,
             last_byte,
+            last_message: None,
             owed_since: None,
             timer: Box::pin(sleep(heartbeat)),
         };
@@ -163,6 +182,7 @@ struct Conversation<'t> {
     out: Vec<u8>,
     written: usize,
     last_byte: Duration,
+    last_message: Option<Duration>,
     owed_since: Option<Duration>,
     timer: Pin<Box<Sleep>>,
 }
@@ -237,20 +257,26 @@ impl Conversation<'_> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
         }
-        self.last_byte = self.task.clock.elapsed();
-        loop {
-            match self.decoder.take() {
-                Ok(Some(value)) => self.handle(Event::of(value))?,
-                Ok(None) => return Ok(true),
-                Err(error) => return Err(Restart(error.to_string())),
-            }
+        let before = self.task.progress.load(Ordering::Relaxed);
+        while let Some(value) = self.decoder.take().map_err(|error| Restart(error.to_string()))? {
+            self.handle(Event::of(value))?;
         }
+        if !self.decoder.buffer().is_empty() {
+            self.task.progress.fetch_add(1, Ordering::Relaxed);
+        }
+        // To deal with them may have taken a while.
+        self.last_byte = self.task.clock.elapsed();
+        if self.task.progress.load(Ordering::Relaxed) != before {
+            self.last_message = Some(self.last_byte);
+        }
+        Ok(true)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Restart> {
-        let Task { channels, listener, .. } = &mut *self.task;
+        let Task { channels, listener, progress, .. } = &mut *self.task;
         match event {
             Event::Message { name, payload } => {
+                progress.fetch_add(1, Ordering::Relaxed);
                 if let Some(topic) = channels.topic(&name) {
                     listener.message(topic, &payload);
                 }
@@ -284,7 +310,21 @@ impl Conversation<'_> {
                     return Err(Restart(format!("the server was silent for {} ms", silent.as_millis())));
                 }
             }
-            self.task.channels.check(at)?;
+            if let Err(overdue) = self.task.channels.check(at) {
+                let patience = Timestamp::from_millis(at.as_millis().saturating_sub(LATE_MAX_MILLIS));
+                self.task.channels.check(patience)?;
+                // Behind messages that still come, an answer is late and not lost. The one to a ping, if it comes first,
+                // proves the opposite.
+                let is_behind = self.last_message.is_some_and(|last| now.saturating_sub(last) <= BEHIND);
+                if !is_behind {
+                    return Err(overdue);
+                }
+                if !self.task.channels.pings() {
+                    let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
+                    self.task.channels.write_ping(nonce, at, &mut self.out);
+                    asks = true;
+                }
+            }
             if now.saturating_sub(self.last_byte) >= link.heartbeat && !self.task.channels.pings() {
                 let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
                 self.task.channels.write_ping(nonce, at, &mut self.out);
