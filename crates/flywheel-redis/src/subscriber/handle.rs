@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,7 +102,6 @@ pub struct SubscriberState {
 pub struct Subscriber {
     ops: Arc<Ops>,
     state: watch::Receiver<SubscriberState>,
-    progress: Arc<AtomicU64>,
     clock: Clock,
 }
 
@@ -127,19 +125,17 @@ impl Subscriber {
         let ops = Arc::new(Ops::new(settings.requests_max));
         let first = SubscriberState { generation: 0, is_up: false, reason: "not connected yet".into() };
         let (report, state) = watch::channel(first);
-        let progress = Arc::<AtomicU64>::default();
         let task = Task::new(
             settings,
             target,
             listener,
             Arc::clone(&ops),
-            Arc::clone(&progress),
             report,
             clock.clone(),
             Arc::clone(random),
         );
         tasks.spawn_background(task.run());
-        Self { ops, state, progress, clock: clock.clone() }
+        Self { ops, state, clock: clock.clone() }
     }
 
     /// Wants what is published to `name`, and waits until the server has acknowledged it.
@@ -188,7 +184,7 @@ impl Subscriber {
     /// Grows with every message that comes, and with every part of one that comes in parts. What the server answers to us
     /// is no message.
     pub fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+        self.ops.progress()
     }
 
     /// What the connection is like now, and whenever that changes.

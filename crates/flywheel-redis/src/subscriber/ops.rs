@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -17,11 +18,13 @@ pub(super) enum Op {
     Unwant { name: Bytes },
 }
 
-/// The way to the connection's task. The lock guards the requests; nothing is taken under it.
+/// The way to the connection's task, and what it counts. The lock guards the requests; nothing is taken under it.
 #[derive(Debug)]
 pub(super) struct Ops {
     state: Mutex<State>,
     max: usize,
+    /// Messages that came, and parts of them.
+    progress: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +45,17 @@ pub(super) struct Found {
 
 impl Ops {
     pub(super) fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), max }
+        Self { state: Mutex::default(), max, progress: AtomicU64::new(0) }
+    }
+
+    /// A message came, or a part of one.
+    pub(super) fn add_progress(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that happened.
+    pub(super) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
     }
 
     pub(super) fn push(&self, op: Op) -> Result<(), SubscribeError> {

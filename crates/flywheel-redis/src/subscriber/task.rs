@@ -1,7 +1,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,7 +36,6 @@ pub(super) struct Task {
     target: watch::Receiver<Option<Endpoint>>,
     listener: Arc<dyn Listener>,
     ops: Arc<Ops>,
-    progress: Arc<AtomicU64>,
     report: watch::Sender<SubscriberState>,
     clock: Clock,
     random: Arc<Random>,
@@ -53,7 +51,6 @@ impl Task {
         target: watch::Receiver<Option<Endpoint>>,
         listener: Arc<dyn Listener>,
         ops: Arc<Ops>,
-        progress: Arc<AtomicU64>,
         report: watch::Sender<SubscriberState>,
         clock: Clock,
         random: Arc<Random>,
@@ -64,17 +61,7 @@ impl Task {
             ack_timeout: settings.ack_timeout,
             linger: settings.linger,
         };
-        Self {
-            settings,
-            target,
-            listener,
-            ops,
-            progress,
-            report,
-            clock,
-            random,
-            channels: Channels::new(rules),
-        }
+        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
     }
 
     pub(super) async fn run(mut self) {
@@ -257,26 +244,26 @@ impl Conversation<'_> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
         }
-        let before = self.task.progress.load(Ordering::Relaxed);
+        let before = self.task.ops.progress();
         while let Some(value) = self.decoder.take().map_err(|error| Restart(error.to_string()))? {
             self.handle(Event::of(value))?;
         }
         if !self.decoder.buffer().is_empty() {
-            self.task.progress.fetch_add(1, Ordering::Relaxed);
+            self.task.ops.add_progress();
         }
         // To deal with them may have taken a while.
         self.last_byte = self.task.clock.elapsed();
-        if self.task.progress.load(Ordering::Relaxed) != before {
+        if self.task.ops.progress() != before {
             self.last_message = Some(self.last_byte);
         }
         Ok(true)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Restart> {
-        let Task { channels, listener, progress, .. } = &mut *self.task;
+        let Task { channels, listener, ops, .. } = &mut *self.task;
         match event {
             Event::Message { name, payload } => {
-                progress.fetch_add(1, Ordering::Relaxed);
+                ops.add_progress();
                 if let Some(topic) = channels.topic(&name) {
                     listener.message(topic, &payload);
                 }

@@ -2,10 +2,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flywheel_engine::Broker;
-use flywheel_redis::topology::Seeds;
-use flywheel_testkit::{FaultProxy, OnReply, RedisServer, wait_until};
+use flywheel_redis::engine::RedisOptions;
+use flywheel_redis::link::LinkSettings;
+use flywheel_redis::topology::{Seeds, ShardSettings};
+use flywheel_testkit::{FaultProxy, OnReply, RedisOptions as ServerOptions, RedisServer, wait_until};
 
-use crate::nodes::{PATIENCE, World, local, plain};
+use crate::nodes::{PATIENCE, World, local, options, plain};
 
 #[test]
 fn p1_z3_a_node_that_hears_nothing_says_so_and_listens_anew() {
@@ -107,6 +109,24 @@ fn r7_a_server_that_takes_no_writes_is_reported_in_its_own_words() {
         world.wait_ready();
         println!("R7: {word}: ready again after {:?}", mended.elapsed());
     }
+}
+
+#[test]
+fn r7_a_node_whose_password_is_refused_answers_at_once() {
+    let redis =
+        RedisServer::with(&ServerOptions { password: Some("right".into()), ..ServerOptions::default() });
+    let link = LinkSettings { password: "wrong".into(), ..LinkSettings::default() };
+    let mut world = World::new();
+    let settings = ShardSettings::new(Seeds::Server(local(redis.port())), link);
+    // Whoever waits for its end fails this test.
+    world.add(&[settings], RedisOptions { command_timeout: 4 * PATIENCE, ..options() });
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let refused = world.publish(0, "room", "1").unwrap_err().to_string();
+        assert!(refused.contains("WRONGPASS") && begun.elapsed() < PATIENCE, "{refused}");
+    }
+    let refused = world.wait(world.nodes[0].engine.subscribe(&"room".into())).unwrap_err().to_string();
+    assert!(refused.contains("engine.redis.password") && begun.elapsed() < PATIENCE, "{refused}");
 }
 
 #[test]
