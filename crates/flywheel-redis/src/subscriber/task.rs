@@ -27,6 +27,8 @@ const BEHIND_MAX: Duration = Duration::from_secs(10);
 const OUT_ENOUGH: usize = 64 << 10;
 /// Bytes to have room for before a read.
 const READ_ROOM: usize = 64 << 10;
+/// Reads after which others have their turn on this thread, however much there is left to read.
+const READS_AT_ONCE: usize = 16;
 
 /// Connects, listens, and begins again, until nobody holds the subscriber any more.
 pub(super) struct Task {
@@ -173,13 +175,15 @@ struct Conversation<'t> {
 
 impl Conversation<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Restart> {
-        loop {
+        for _ in 0..READS_AT_ONCE {
             match self.turn(cx) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(restart) => return Poll::Ready(restart),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Answers whether there may be more to do at once.
@@ -244,14 +248,12 @@ impl Conversation<'_> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
         }
-        self.last_byte = self.task.clock.elapsed();
-        loop {
-            match self.decoder.take() {
-                Ok(Some(value)) => self.handle(Event::of(value))?,
-                Ok(None) => return Ok(true),
-                Err(error) => return Err(Restart(error.to_string())),
-            }
+        while let Some(value) = self.decoder.take().map_err(|error| Restart(error.to_string()))? {
+            self.handle(Event::of(value))?;
         }
+        // To deal with what came may have taken a while.
+        self.last_byte = self.task.clock.elapsed();
+        Ok(true)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Restart> {
