@@ -17,9 +17,8 @@ use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::Settings;
 use flywheel_testkit::JsonClient;
 use flywheel_transport::{
-    Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
+    ConnectionLimits, Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
 };
-use flywheel_websocket::Rules;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -105,10 +104,13 @@ impl TestNode {
         };
         let node = Node::new(parts, settings(), access);
         let door = Door::new(DoorSettings {
-            endpoints: vec![Endpoint::new(
-                flywheel_protocol::client::Transport::WebSocket,
-                "/connection/websocket",
-            )],
+            endpoints: vec![Endpoint {
+                limits: Arc::new(ConnectionLimits {
+                    write_timeout: Duration::from_mins(1),
+                    ..ConnectionLimits::default()
+                }),
+                ..Endpoint::new(flywheel_protocol::client::Transport::WebSocket, "/connection/websocket")
+            }],
             emulation: None,
             origins: globset::GlobSet::empty(),
             connection_limit: None,
@@ -128,12 +130,8 @@ impl TestNode {
                 queue_bytes_max: 1 << 20,
                 packing: flywheel_hub::Packing::default(),
             });
-            let settings = ReactorSettings {
-                handshake_timeout: Duration::from_mins(1),
-                write_timeout: Duration::from_mins(1),
-                rules: Rules::default(),
-                decompressed_max: 1 << 20,
-            };
+            let settings =
+                ReactorSettings { handshake_timeout: Duration::from_mins(1), limits: Arc::default() };
             let reactor =
                 Reactor::new(listener, clock.clone(), settings, |_| false, bell, poll, sessions).unwrap();
             std::thread::spawn(move || reactor.run(Sessions::control).unwrap());
