@@ -3,15 +3,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
-use flywheel_engine::{
-    Answer, Call, Fault, FaultyEngine, KeySetError, KeySets, LossySink, MemoryEngine, MemoryLimits, Sink,
-};
-use flywheel_metrics::Metrics;
+use flywheel_auth::{TokenSettings, Verifier};
+use flywheel_engine::{Call, Fault, FaultyEngine, LossySink, MemoryEngine, MemoryLimits, Sink};
 use flywheel_model::{Channel, ChannelOptions, ChannelRules, Payload};
-use flywheel_node::{
-    Access, Backends, HealthSettings, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom,
-};
+use flywheel_node::{Access, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::Settings;
@@ -28,14 +23,6 @@ const SHARDS: usize = 2;
 
 pub(crate) fn channel(number: usize) -> String {
     format!("feed:{number}")
-}
-
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
-    }
 }
 
 /// A node with its shards, on an engine that can be broken.
@@ -77,31 +64,9 @@ impl TestNode {
         let memory =
             MemoryEngine::new(sink.clone(), clock.clone(), Random::seeded(1), MemoryLimits::default());
         let engine = Arc::new(FaultyEngine::new(Arc::new(memory)));
-        let parts = NodeParts {
-            uid: "node".into(),
-            name: "node".into(),
-            version: "0".into(),
-            broker: engine.clone(),
-            presence: engine.clone(),
-            key_sets: Arc::new(NoKeys),
-            control: None,
-            dependencies: Arc::new(()),
-            health: HealthSettings::default(),
-            routes: routes.clone(),
-            clock: clock.clone(),
-            tasks,
-            metrics: Arc::new(Metrics::new("0")),
-        };
+        let parts = NodeParts::alone(&engine, routes.clone(), clock.clone(), tasks);
         let token = TokenSettings { hmac_secret_key: Some(SECRET.into()), ..TokenSettings::default() };
-        let access = Access {
-            connection: Arc::new(Verifier::new(token).unwrap()),
-            subscription: None,
-            anonymous_without_token: false,
-            refuse_anonymous_tokens: false,
-            insecure: false,
-            user_connection_limit: None,
-            backends: Backends::default(),
-        };
+        let access = Access::with_tokens(Arc::new(Verifier::new(token).unwrap()));
         let node = Node::new(parts, settings(), access);
         let door = Door::new(DoorSettings {
             endpoints: vec![Endpoint {
