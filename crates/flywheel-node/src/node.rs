@@ -94,7 +94,7 @@ impl Node {
         let started = parts.clock.now().at;
         let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
         let cluster = Cluster::new(&parts.uid, parts.control.clone(), started);
-        let health = Health::new(parts.health, started);
+        let health = Health::new(parts.health, &parts.tasks, started);
         let node = Self {
             parts,
             users: Users::default(),

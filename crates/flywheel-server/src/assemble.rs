@@ -57,6 +57,7 @@ pub(crate) fn health(config: &Config) -> HealthSettings {
         grace: config.readiness.grace,
         scope: if config.readiness.own_faults_only { Scope::Own } else { Scope::Any },
         stuck_after: config.readiness.stuck_after,
+        abort_after: config.readiness.abort_after,
         hand_over_after: config.node.hand_over_after,
         delay: config.shutdown.delay,
         spread: config.shutdown.spread,

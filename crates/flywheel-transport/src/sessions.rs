@@ -12,6 +12,7 @@ mod mail;
 mod operations;
 mod presence;
 mod questions;
+mod refusals;
 mod seat;
 mod sending;
 mod stopping;
@@ -105,8 +106,10 @@ impl Sessions {
 
     /// Lets the session in `slot` do something, and collects what it wants done.
     fn with_session(&mut self, io: &Io, slot: u32, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
+        let queued = self.hub.outbox.queued(slot);
         if let Some(client) = self.hub.get_mut(slot) {
-            let mut turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+            let mut turn =
+                Turn { now: io.now(), settings: &self.settings, queued, effects: &mut self.scratch };
             act(&mut client.session, &mut turn);
             self.pending.extend(self.scratch.drain(..).map(|effect| (slot, effect)));
         }
@@ -138,6 +141,7 @@ impl Sessions {
                 Effect::Heal(channel) => self.hub.heal(io.now(), &self.settings, &channel),
                 Effect::Tell(tell) => self.tell(tell),
                 Effect::Ask(context, ask) => self.ask(io, slot, context, ask),
+                Effect::Explain(refusal) => self.explain(slot, &refusal),
             }
         }
     }
@@ -160,7 +164,7 @@ impl Sessions {
     }
 
     fn is_saturated(&mut self, io: &Io, slot: u32) -> bool {
-        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+        let turn = Turn { now: io.now(), settings: &self.settings, queued: 0, effects: &mut self.scratch };
         self.hub.get(slot).is_some_and(|client| client.session.is_saturated(&turn))
     }
 }

@@ -67,6 +67,7 @@ const RELOADABLE: &[&str] = &[
     "health.grace",
     "health.scope",
     "health.stuck_after",
+    "health.abort_after",
 ];
 
 const MARKS: &[(&str, Support)] = &[

@@ -31,6 +31,10 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
         let reason = "a healthy thread may not turn for a second; write 3s or more";
         check.refuse(&health, "stuck_after", reason);
     }
+    if health.some_time("abort_after").is_some_and(|after| after < STUCK_AFTER_MIN) {
+        let reason = "a healthy thread may not turn for a second; write 3s or more, or 0 for never";
+        check.refuse(&health, "abort_after", reason);
+    }
     if tree.text("broker.type") == "redisnats" && !tree.is("enable_unreleased_features") {
         let reason = "redisnats is not released; set enable_unreleased_features to use it all the same";
         check.refuse(&tree.section("broker"), "type", reason);

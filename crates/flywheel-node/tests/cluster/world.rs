@@ -1,7 +1,7 @@
 //! Several nodes in one process: a bus with faults between them, shards that only note what they are told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use flywheel_auth::{TokenSettings, Verifier};
@@ -112,10 +112,18 @@ impl Controller for Plug {
 #[derive(Default)]
 pub(crate) struct Database {
     pub(crate) down: AtomicBool,
+    /// Whoever asks gets no answer.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl Dependencies for Database {
     fn dependencies(&self) -> Vec<Dependency> {
+        // Not for ever, so that a test can fail.
+        let mut hung = Duration::ZERO;
+        while self.hangs.load(Ordering::SeqCst) && hung < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+            hung += Duration::from_millis(5);
+        }
         let down = self.down.load(Ordering::SeqCst);
         let reason = if down { "connection refused" } else { "" };
         // As long as it has been so, if it is down.
@@ -134,6 +142,8 @@ pub(crate) struct TestNode {
     pub(crate) channels: Arc<Mutex<Vec<(Channel, usize)>>>,
     /// Its shard does nothing any more.
     pub(crate) stuck: Arc<AtomicBool>,
+    /// How often its process would have been ended.
+    pub(crate) aborts: Arc<AtomicUsize>,
     /// Why its connection was distrusted, each time.
     pub(crate) distrusted: Arc<Mutex<Vec<String>>>,
     _watchdog: Watchdog,
@@ -215,16 +225,22 @@ impl World {
         let tokens = Arc::new(Verifier::new(TokenSettings::default()).unwrap());
         let access = Access { anonymous_without_token: true, insecure: true, ..Access::with_tokens(tokens) };
         let node = Node::new(parts, Settings::default(), access);
+        let aborts = Arc::<AtomicUsize>::default();
         let test = TestNode {
             faults,
             database,
             told: Arc::default(),
             channels: Arc::default(),
             stuck: Arc::default(),
+            aborts: Arc::clone(&aborts),
             distrusted,
             _watchdog: {
                 let _in_runtime = self.runtime.enter();
-                Watchdog::start(&node).unwrap()
+                let aborts = Arc::clone(&aborts);
+                let abort = move || {
+                    aborts.fetch_add(1, Ordering::SeqCst);
+                };
+                Watchdog::start(&node, abort).unwrap()
             },
             node,
         };

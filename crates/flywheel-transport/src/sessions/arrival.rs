@@ -24,7 +24,7 @@ impl Sessions {
             random: random.next_u64(),
             trusted_user: context.trusted_user,
         };
-        let turn = Turn { now: io.now(), settings: &self.settings, effects: &mut self.scratch };
+        let turn = Turn { now: io.now(), settings: &self.settings, queued: 0, effects: &mut self.scratch };
         let session = Session::new(greeting, &turn);
         if context.transport.is_emulated() {
             self.emulation.opened(session.session_id(), key.slot);

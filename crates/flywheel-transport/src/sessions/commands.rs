@@ -31,7 +31,7 @@ impl Sessions {
                     self.command(io, slot, command);
                 }
                 Err(malformed) => {
-                    tracing::debug!(slot, %malformed, "a client sent what is no command");
+                    self.explain_malformed(slot, &malformed);
                     self.with_session(io, slot, Session::handle_malformed);
                     self.carry_out(io);
                 }
@@ -45,7 +45,7 @@ impl Sessions {
         match connect_request(payload) {
             Ok(request) => self.command(io, slot, connect(Box::new(request))),
             Err(malformed) => {
-                tracing::debug!(slot, %malformed, "a client sent what is no connect request");
+                self.explain_malformed(slot, &malformed);
                 if let Some(seat) = self.seats.get_mut(slot as usize).and_then(Option::as_mut) {
                     // Nothing has been said yet: the close frame says it all.
                     seat.farewell.push = false;

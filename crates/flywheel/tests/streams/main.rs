@@ -14,7 +14,6 @@ mod kept;
 mod limits;
 mod memory;
 mod proxy;
-mod sdk;
 mod uni;
 
 const WITHIN: Duration = Duration::from_secs(10);
