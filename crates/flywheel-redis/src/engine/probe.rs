@@ -13,7 +13,7 @@ use super::route::Call;
 use super::shard::Shard;
 use crate::keys::{Keys, Layout, key_slot};
 use crate::resp::Command;
-use crate::subscriber::Topic;
+use crate::subscriber::{CaughtUp, Topic};
 use crate::topology::{Condition, Health, Tolerance};
 
 /// Restarts in a row after which a connection that hears nothing is restarted more and more rarely, up to this pause.
@@ -103,7 +103,7 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
 /// Proves again and again that what is published is heard by `hearer`, which listens anew when it is not. Ends when the
 /// shard is dropped.
 pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
-    let (mut restarts, mut is_wanted, mut round) = (0, false, 0_usize);
+    let (mut restarts, mut round) = (0, 0_usize);
     let mut quiet_until = Timestamp::ZERO;
     loop {
         let Some(shard) = weak.upgrade() else { return };
@@ -113,9 +113,6 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
             Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
                 let name = shard.probe_name(keys, hearer.slot);
-                if !is_wanted {
-                    is_wanted = hearer.subscriber.want(name.clone(), Topic::Probe).is_ok();
-                }
                 round = round.wrapping_add(1);
                 match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
@@ -123,6 +120,7 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
                         restarts = 0;
                     }
                     Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),
+                    Heard::Late => hearer.found.fail(&shard, "what is published is heard late"),
                     Heard::No => {
                         hearer.found.fail(&shard, "what is published is not heard");
                         let now = shard.clock.now().at;
@@ -148,6 +146,8 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
 enum Heard {
     Yes,
     No,
+    /// What was published before is still being read.
+    Late,
     /// There is nobody to publish to, or nobody who could hear.
     NotSent(String),
 }
@@ -206,6 +206,11 @@ impl Shard {
         let nonce = self.random.next_u64();
         let mut heard = hearer.probes();
         let interval = self.options.probe_interval;
+        // Before the connection listens to it, a probe would be lost on a connection that is fine.
+        let deadline = self.clock.now().at + interval;
+        if let Err(error) = hearer.subscriber.subscribe(name.clone(), Topic::Probe, deadline).await {
+            return Heard::NotSent(error.to_string());
+        }
         let slot = hearer.slot.unwrap_or_else(|| {
             let ear = hearer.at.borrow().clone();
             let mut others = self.router.writable();
@@ -220,9 +225,17 @@ impl Shard {
         if let Err(error) = self.command(call, command).await {
             return Heard::NotSent(error.to_string());
         }
-        match timeout(interval, heard.wait_for(|last| *last == nonce)).await {
-            Ok(Ok(_)) => Heard::Yes,
-            _ => Heard::No,
+        if timeout(interval, heard.wait_for(|last| *last == nonce)).await.is_ok_and(|heard| heard.is_ok()) {
+            return Heard::Yes;
+        }
+        // It may lie behind very much else, which a new connection would lose.
+        let caught_up = hearer.subscriber.catch_up(interval).await;
+        let is_same = hearer.subscriber.states().borrow().generation == state.generation;
+        match caught_up {
+            CaughtUp::Yes if *heard.borrow() == nonce => Heard::Yes,
+            CaughtUp::Yes if is_same => Heard::No,
+            CaughtUp::NotYet if is_same => Heard::Late,
+            _ => Heard::NotSent("the connection that listens has ended".to_owned()),
         }
     }
 }

@@ -87,6 +87,17 @@ pub enum SubscribeError {
     Stopping,
 }
 
+/// Whether a connection has read what there was for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// All of it.
+    Yes,
+    /// There is so much that it is read later, or the server is silent.
+    NotYet,
+    /// The connection has ended meanwhile.
+    Lost,
+}
+
 /// What the connection is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriberState {
@@ -176,6 +187,22 @@ impl Subscriber {
     /// [`SubscribeError::TooMany`]: then the channel stays until it is unwanted again.
     pub fn unsubscribe(&self, name: String) -> Result<(), SubscribeError> {
         self.ops.push(Op::Unwant { name: name.into() })
+    }
+
+    /// Waits until everything was read that the server had to say when this was asked for. It answers in order, so that what
+    /// it said before and was not heard by then is lost.
+    ///
+    /// Cancel safe.
+    pub async fn catch_up(&self, within: Duration) -> CaughtUp {
+        let (waiter, answer) = oneshot::channel();
+        if self.ops.push(Op::CatchUp { waiter }).is_err() {
+            return CaughtUp::Lost;
+        }
+        match timeout(within, answer).await {
+            Ok(Ok(())) => CaughtUp::Yes,
+            Ok(Err(_)) => CaughtUp::Lost,
+            Err(_) => CaughtUp::NotYet,
+        }
     }
 
     /// Replaces the connection, because there is reason to doubt it.

@@ -4,7 +4,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::channels::Waiter;
+use super::channels::{Fence, Waiter};
 use super::{SubscribeError, Topic};
 
 /// Requests that are taken at a time.
@@ -15,6 +15,7 @@ const TOGETHER: usize = 1024;
 pub(super) enum Op {
     Want { name: Bytes, topic: Topic, waiter: Option<Waiter> },
     Unwant { name: Bytes },
+    CatchUp { waiter: Fence },
 }
 
 /// The way to the connection's task. The lock guards the requests; nothing is taken under it.

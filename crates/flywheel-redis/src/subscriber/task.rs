@@ -20,6 +20,9 @@ use crate::resp::Decoder;
 
 /// Pause between two connections, of which the half is left to chance.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How late an answer may be while the server has much else to say, which is read in order. Who is silent, or answers out
+/// of turn, is found out sooner.
+const BEHIND_MAX: Duration = Duration::from_secs(10);
 /// Bytes of commands that are collected before they are written.
 const OUT_ENOUGH: usize = 64 << 10;
 /// Bytes to have room for before a read.
@@ -103,6 +106,7 @@ impl Task {
             match op {
                 Op::Want { name, topic, waiter } => self.channels.want(name, topic, waiter),
                 Op::Unwant { name } => self.channels.unwant(&name, now),
+                Op::CatchUp { waiter } => self.channels.fence(waiter),
             }
         }
         let listener = &self.listener;
@@ -175,6 +179,9 @@ impl Conversation<'_> {
         let now = self.task.clock.now().at;
         if self.out.len() < OUT_ENOUGH {
             self.task.channels.write(now, &mut self.out);
+            if self.task.channels.is_fenced() {
+                self.ping(now);
+            }
         }
         if self.task.channels.owed() {
             if self.owed_since.is_none() {
@@ -254,29 +261,41 @@ impl Conversation<'_> {
         Ok(())
     }
 
+    /// Asks for a sign of life.
+    fn ping(&mut self, at: Timestamp) {
+        let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
+        self.task.channels.write_ping(nonce, at, &mut self.out);
+    }
+
     /// Looks at the time when it is time to. Answers whether there is something to write because of it.
     fn watch(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Result<bool, Restart> {
         let mut asks = false;
         let link = &self.task.settings.link;
+        let (heartbeat, silence_max) = (link.heartbeat, link.silence_max);
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = self.task.clock.elapsed();
             if let Some(owed) = self.owed_since {
                 let silent = now.saturating_sub(owed.max(self.last_byte));
-                if silent >= link.silence_max {
+                if silent >= silence_max {
                     return Err(Restart(format!("the server was silent for {} ms", silent.as_millis())));
                 }
             }
-            self.task.channels.check(at)?;
-            if now.saturating_sub(self.last_byte) >= link.heartbeat && !self.task.channels.pings() {
-                let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
-                self.task.channels.write_ping(nonce, at, &mut self.out);
+            let mut is_in_doubt = now.saturating_sub(self.last_byte) >= heartbeat;
+            if let Err((reason, late)) = self.task.channels.check(at) {
+                if late >= BEHIND_MAX {
+                    return Err(reason);
+                }
+                is_in_doubt = true;
+            }
+            if is_in_doubt && !self.task.channels.pings() {
+                self.ping(at);
                 asks = true;
             }
             // Deadlines of acknowledgements and lingering channels are looked at as often, which is exact enough.
-            let mut wait = link.heartbeat.min(self.task.channels.due().since(at));
+            let mut wait = heartbeat.min(self.task.channels.due().since(at));
             if let Some(owed) = self.owed_since {
                 let silent = now.saturating_sub(owed.max(self.last_byte));
-                wait = wait.min(link.silence_max.saturating_sub(silent));
+                wait = wait.min(silence_max.saturating_sub(silent));
             }
             let wait = wait.max(Duration::from_millis(10));
             self.timer.as_mut().reset(Instant::now() + wait);

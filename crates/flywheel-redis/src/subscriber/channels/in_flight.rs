@@ -1,9 +1,14 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flywheel_model::Timestamp;
+use tokio::sync::oneshot;
 
 use super::Restart;
+
+/// Hears when everything was read that the server had to say before; dropped when the connection ends.
+pub(in crate::subscriber) type Fence = oneshot::Sender<()>;
 
 /// Commands that are under way at a time. More would only lie in buffers.
 const COMMANDS_MAX: usize = 8;
@@ -12,6 +17,8 @@ const COMMANDS_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     commands: VecDeque<Asked>,
+    /// To hear of the next sign of life that is asked for.
+    fences: Vec<Fence>,
 }
 
 /// A command.
@@ -21,6 +28,7 @@ pub(super) struct Asked {
     pub(super) names: Vec<Bytes>,
     answered: usize,
     deadline: Timestamp,
+    fences: Vec<Fence>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +54,23 @@ impl InFlight {
 
     /// A command is written; it must be answered until `deadline`.
     pub(super) fn push(&mut self, kind: Kind, names: Vec<Bytes>, deadline: Timestamp) {
-        self.commands.push_back(Asked { kind, names, answered: 0, deadline });
+        let fences = if kind == Kind::Ping { std::mem::take(&mut self.fences) } else { Vec::new() };
+        self.commands.push_back(Asked { kind, names, answered: 0, deadline, fences });
+    }
+
+    /// `fence` hears of the answer to a sign of life that is yet to be asked for: the server answers in order.
+    pub(super) fn fence(&mut self, fence: Fence) {
+        self.fences.push(fence);
+    }
+
+    /// Whether somebody waits for a sign of life to be asked for.
+    pub(super) fn is_fenced(&self) -> bool {
+        !self.fences.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         self.commands.clear();
+        self.fences.clear();
     }
 
     /// When the oldest command must be answered.
@@ -58,13 +78,17 @@ impl InFlight {
         self.commands.front().map_or(Timestamp::NEVER, |asked| asked.deadline)
     }
 
-    /// Whether every answer that is due has come in time.
-    pub(super) fn check(&self, now: Timestamp) -> Result<(), Restart> {
+    /// Whether every answer that is due has come in time. One that is late may lie behind much else: if it is lost, the
+    /// answer to what was asked for after it comes out of turn.
+    ///
+    /// The error has the time by which it is late.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), (Restart, Duration)> {
         match self.commands.front() {
             Some(asked) if asked.deadline <= now => {
                 let name = asked.names.get(asked.answered).map(|name| String::from_utf8_lossy(name));
                 let name = name.unwrap_or_default();
-                Err(Restart(format!("{:?} of {name} was not acknowledged in time", asked.kind)))
+                let reason = format!("{:?} of {name} was not acknowledged in time", asked.kind);
+                Err((Restart(reason), now.since(asked.deadline)))
             }
             _ => Ok(()),
         }
@@ -78,7 +102,9 @@ impl InFlight {
         }
         asked.answered += 1;
         if asked.answered == asked.names.len() {
-            self.commands.pop_front();
+            let fences = self.commands.pop_front().into_iter().flat_map(|answered| answered.fences);
+            // Who does not wait any more does not care.
+            fences.for_each(|fence| fence.send(()).unwrap_or_default());
         }
         true
     }

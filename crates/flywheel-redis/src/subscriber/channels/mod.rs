@@ -17,6 +17,7 @@ use self::in_flight::{InFlight, Kind};
 use super::{SubscriberSettings, Topic};
 
 pub(super) use self::entry::Waiter;
+pub(super) use self::in_flight::Fence;
 
 /// What is wanted, what the server has acknowledged, and what it was asked for and has not answered: one connection's
 /// subscriptions and, between connections, what the next one begins with.
@@ -171,8 +172,18 @@ impl Channels {
         !self.in_flight.is_empty()
     }
 
-    /// Whether every answer that is due has come in time.
-    pub(super) fn check(&self, now: Timestamp) -> Result<(), Restart> {
+    /// `fence` hears of the answer to a sign of life that is yet to be asked for: the server answers in order.
+    pub(super) fn fence(&mut self, fence: Fence) {
+        self.in_flight.fence(fence);
+    }
+
+    /// Whether somebody waits for a sign of life to be asked for.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.in_flight.is_fenced()
+    }
+
+    /// Whether every answer that is due has come in time; the error has the time by which one is late.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), (Restart, Duration)> {
         self.in_flight.check(now)
     }
 }

@@ -79,7 +79,7 @@ fn an_acknowledgement_that_is_lost_or_for_another_name_restarts() {
     written(&mut channels, 0);
     assert!(channels.subscribed(&name("b")).is_err());
     assert!(channels.check(at(999)).is_ok());
-    assert!(channels.check(at(1000)).is_err());
+    assert!(channels.check(at(1300)).is_err_and(|(_, late)| late == Duration::from_millis(300)));
     assert!(channels.pong(&name("n")).is_err());
 }
 
@@ -163,4 +163,24 @@ fn a_channel_given_up_by_the_server_while_another_one_is_being_left_is_a_doubt()
     channels.expire(at(1000), |_| false);
     written(&mut channels, 1000);
     assert!(channels.unsubscribed(&name("b")).is_err());
+}
+
+#[test]
+fn who_waits_until_all_was_read_hears_of_the_sign_of_life_that_was_asked_for_after_it() {
+    let mut channels = connected();
+    let mut out = Vec::new();
+    channels.write_ping(name("before"), at(0), &mut out);
+    let (fence, mut answer) = oneshot::channel();
+    channels.fence(fence);
+    assert!(channels.is_fenced());
+    channels.write_ping(name("after"), at(0), &mut out);
+    assert!(!channels.is_fenced());
+    channels.pong(&name("before")).unwrap();
+    assert!(answer.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+    channels.pong(&name("after")).unwrap();
+    assert_eq!(answer.try_recv(), Ok(()));
+    let (fence, mut answer) = oneshot::channel();
+    channels.fence(fence);
+    channels.connected();
+    assert!(answer.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
 }
