@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_runtime::{Bell, Clock};
-use flywheel_websocket::{Inflater, Rules};
+use flywheel_websocket::Inflater;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use self::reading::SCRATCH_BYTES;
+use crate::ConnectionLimits;
 use crate::adoption::Adoptions;
 use crate::application::Application;
 use crate::io::Io;
@@ -34,12 +35,9 @@ pub struct Handoff {
 pub struct ReactorSettings {
     /// Time for the first request. The reference takes 10 s.
     pub handshake_timeout: Duration,
-    /// Time for a blocked socket to take something.
-    pub write_timeout: Duration,
-    /// What frames may look like. Compression is settled with each connection.
-    pub rules: Rules,
-    /// Bytes of a compressed message once it is decompressed, at most.
-    pub decompressed_max: usize,
+    /// What a connection may do unless the application gives it [limits of its own](Application::limits), which it does
+    /// when the first request is read.
+    pub limits: Arc<ConnectionLimits>,
 }
 
 /// The loop of one shard: see the crate's page.
@@ -84,7 +82,7 @@ impl<A: Application> Reactor<A> {
     ) -> io::Result<Self> {
         let mut listener = mio::net::TcpListener::from_std(listener);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let io = Io::new(poll.registry().try_clone()?, clock.now(), settings.write_timeout);
+        let io = Io::new(poll.registry().try_clone()?, clock.now());
         Ok(Self {
             poll,
             adoptions: None,
@@ -189,6 +187,11 @@ impl<A: Application> Reactor<A> {
         self.bell.awake();
         self.io.begin_turn(self.clock.now());
         Ok(())
+    }
+
+    /// What a connection may do once its first request is read.
+    fn limits(&self, context: &A::Context) -> Arc<ConnectionLimits> {
+        self.app.limits(context).unwrap_or_else(|| Arc::clone(&self.settings.limits))
     }
 
     /// Tells the application once that a connection is over.

@@ -36,7 +36,7 @@ use self::seat::Seat;
 use self::stopping::Stopping;
 use crate::application::{Admission, Application};
 use crate::welcome::{Welcome, welcome};
-use crate::{Door, Io};
+use crate::{ConnectionLimits, Door, Io};
 
 /// What the sessions of a shard need.
 pub struct SessionsParts {
@@ -174,6 +174,10 @@ impl Application for Sessions {
 
     fn admit(&mut self, request: &Request<'_>, rest: &[u8]) -> Admission<Welcome> {
         welcome(&self.parts.door, &self.parts.node, request, rest)
+    }
+
+    fn limits(&self, context: &Welcome) -> Option<Arc<ConnectionLimits>> {
+        Some(Arc::clone(&context.limits))
     }
 
     fn opened(&mut self, io: &mut Io, key: ClientKey, context: Welcome) {

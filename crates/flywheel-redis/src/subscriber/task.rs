@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::channels::{Channels, Restart, Rules};
+use super::channels::{Channels, Restart};
 use super::event::Event;
 use super::ops::{Found, Op, Ops};
 use super::{Listener, SubscriberSettings, SubscriberState};
@@ -32,38 +32,20 @@ const READS_AT_ONCE: usize = 16;
 
 /// Connects, listens, and begins again, until nobody holds the subscriber any more.
 pub(super) struct Task {
-    settings: SubscriberSettings,
-    target: watch::Receiver<Option<Endpoint>>,
-    listener: Arc<dyn Listener>,
-    ops: Arc<Ops>,
-    report: watch::Sender<SubscriberState>,
-    clock: Clock,
-    random: Arc<Random>,
-    channels: Channels,
+    pub(super) settings: SubscriberSettings,
+    pub(super) target: watch::Receiver<Option<Endpoint>>,
+    pub(super) listener: Arc<dyn Listener>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) report: watch::Sender<SubscriberState>,
+    pub(super) clock: Clock,
+    pub(super) random: Arc<Random>,
+    pub(super) channels: Channels,
 }
 
 /// The subscriber was dropped.
 struct Stopping;
 
 impl Task {
-    pub(super) fn new(
-        settings: SubscriberSettings,
-        target: watch::Receiver<Option<Endpoint>>,
-        listener: Arc<dyn Listener>,
-        ops: Arc<Ops>,
-        report: watch::Sender<SubscriberState>,
-        clock: Clock,
-        random: Arc<Random>,
-    ) -> Self {
-        let rules = Rules {
-            is_sharded: settings.is_sharded,
-            batch: settings.batch.max(1),
-            ack_timeout: settings.ack_timeout,
-            linger: settings.linger,
-        };
-        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
-    }
-
     pub(super) async fn run(mut self) {
         loop {
             let target = self.target.borrow_and_update().clone();

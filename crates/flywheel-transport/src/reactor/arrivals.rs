@@ -1,6 +1,7 @@
 //! Connections that come: from the listener, and from whoever read their first request.
 
 use std::io;
+use std::sync::Arc;
 
 use super::Reactor;
 use crate::adoption::Adoption;
@@ -22,7 +23,7 @@ impl<A: Application> Reactor<A> {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    match self.io.insert(stream, Stage::Handshake(None)) {
+                    match self.io.insert(stream, Stage::Handshake(None), Arc::clone(&self.settings.limits)) {
                         Ok(key) => {
                             let at = self.io.now().at + self.settings.handshake_timeout;
                             self.io.alarms.set(at, (key, Alarm::Handshake));
@@ -49,14 +50,15 @@ impl<A: Application> Reactor<A> {
         adoptions.drain(&mut adopted);
         adoptions.release(adopted.len());
         for Adoption { stream, mut read, deflate, context, response } in adopted {
+            let limits = self.limits(&context);
             let stage = match response {
                 // Whoever sent more already gets no answer to it on this connection.
                 Some(reusable) => Stage::Stream { reusable: reusable && read.is_empty() },
-                None => Stage::Open(self.new_websocket(deflate)),
+                None => Self::new_websocket(&limits, deflate),
             };
             let inserted = stream
                 .set_nonblocking(true)
-                .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
+                .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage, limits));
             match inserted {
                 Ok(key) => {
                     self.app.outbox().open(key.slot);

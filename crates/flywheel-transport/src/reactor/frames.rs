@@ -4,15 +4,15 @@ use flywheel_websocket::{
     Closing, Decoder, Deflate, Event, Inflater, Input, MessageKind, ProtocolError, Rules, Utf8, write_pong,
 };
 
-use super::{Reactor, ReactorSettings};
+use super::Reactor;
+use crate::ConnectionLimits;
 use crate::application::Application;
-use crate::socket::{Afterwards, Open};
+use crate::socket::{Afterwards, Open, Stage};
 
 impl<A: Application> Reactor<A> {
-    pub(super) fn new_websocket(&self, deflate: Option<Deflate>) -> Open {
-        let rules = Rules { compression: deflate.is_some(), ..self.settings.rules };
-        let decoder = Decoder::new(rules);
-        Open { decoder, closing: Closing::Open }
+    pub(super) fn new_websocket(limits: &ConnectionLimits, deflate: Option<Deflate>) -> Stage {
+        let rules = Rules { compression: deflate.is_some(), ..limits.rules };
+        Stage::Open(Open { decoder: Decoder::new(rules), closing: Closing::Open })
     }
 
     /// Frames of an open WebSocket.
@@ -21,7 +21,7 @@ impl<A: Application> Reactor<A> {
             return;
         };
         // The decoder is out of its place while the application works with the connection.
-        let mut decoder = std::mem::replace(&mut open.decoder, Decoder::new(self.settings.rules));
+        let mut decoder = std::mem::replace(&mut open.decoder, Decoder::new(self.settings.limits.rules));
         let mut input = Input::new(bytes);
         loop {
             let event = match decoder.poll_event(&mut input) {
@@ -45,7 +45,7 @@ impl<A: Application> Reactor<A> {
                 }
                 Event::Message { kind, payload, compressed: true } => {
                     let inflater = self.inflater.get_or_insert_default();
-                    match inflate(inflater, &self.settings, kind, payload) {
+                    match inflate(inflater, &socket.limits, kind, payload) {
                         Ok(message) => self.app.message(&mut self.io, slot, kind, message),
                         Err(error) => {
                             self.fail(slot, error);
@@ -102,12 +102,12 @@ impl<A: Application> Reactor<A> {
 /// The message behind a compressed payload, checked as it would have been without compression.
 fn inflate<'i>(
     inflater: &'i mut Inflater,
-    settings: &ReactorSettings,
+    limits: &ConnectionLimits,
     kind: MessageKind,
     payload: &[u8],
 ) -> Result<&'i [u8], ProtocolError> {
-    let message = inflater.inflate(payload, settings.decompressed_max)?;
-    let checked = kind == MessageKind::Text && settings.rules.utf8 == Utf8::Check;
+    let message = inflater.inflate(payload, limits.decompressed_max)?;
+    let checked = kind == MessageKind::Text && limits.rules.utf8 == Utf8::Check;
     if checked && std::str::from_utf8(message).is_err() {
         return Err(ProtocolError::InvalidUtf8);
     }

@@ -98,18 +98,22 @@ impl<A: Application> Reactor<A> {
             Outcome::Http => self.hand_off(slot, bytes),
             Outcome::Stream { reusable, context } => {
                 self.app.outbox().open(slot);
+                let limits = self.limits(&context);
                 if let Some(socket) = self.io.socket(slot) {
+                    socket.limits = limits;
                     socket.stage = Stage::Stream { reusable };
                     let key = socket.key;
                     self.app.opened(&mut self.io, key, context);
                 }
             }
             Outcome::Answered { context: Some((context, deflate)), .. } => {
-                let open = self.new_websocket(deflate);
+                let limits = self.limits(&context);
+                let open = Self::new_websocket(&limits, deflate);
                 let Some(socket) = self.io.socket(slot) else {
                     return;
                 };
-                socket.stage = Stage::Open(open);
+                socket.limits = limits;
+                socket.stage = open;
                 let key = socket.key;
                 self.app.opened(&mut self.io, key, context);
                 if bytes.len() > head_length {
@@ -138,8 +142,10 @@ impl<A: Application> Reactor<A> {
     /// What is queued is the last that a connection gets before it became a WebSocket.
     fn say_goodbye(&mut self, slot: u32) {
         if let Some(socket) = self.io.socket(slot) {
-            socket.stage =
-                Stage::Open(Open { decoder: Decoder::new(self.settings.rules), closing: Closing::Done });
+            socket.stage = Stage::Open(Open {
+                decoder: Decoder::new(self.settings.limits.rules),
+                closing: Closing::Done,
+            });
             socket.ended = true;
             socket.afterwards = Afterwards::Linger;
             if let Some(open) = socket.open() {

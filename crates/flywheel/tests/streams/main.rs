@@ -11,6 +11,7 @@ mod closing;
 mod cors;
 mod emulation;
 mod kept;
+mod limits;
 mod memory;
 mod proxy;
 mod uni;

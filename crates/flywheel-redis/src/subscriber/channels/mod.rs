@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use self::entry::{Entry, State};
 use self::in_flight::{InFlight, Kind};
-use super::Topic;
+use super::{SubscriberSettings, Topic};
 
 pub(super) use self::entry::Waiter;
 pub(super) use self::in_flight::Fence;
@@ -48,6 +48,17 @@ pub(super) struct Rules {
     pub(super) batch: usize,
     pub(super) ack_timeout: Duration,
     pub(super) linger: Duration,
+}
+
+impl Rules {
+    pub(super) fn of(settings: &SubscriberSettings) -> Self {
+        Self {
+            is_sharded: settings.is_sharded,
+            batch: settings.batch.max(1),
+            ack_timeout: settings.ack_timeout,
+            linger: settings.linger,
+        }
+    }
 }
 
 impl Channels {
