@@ -1,7 +1,7 @@
 use prometheus::core::Collector;
 use prometheus::{
-    Counter, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry,
+    Counter, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 /// One line of the reference.
@@ -35,15 +35,6 @@ impl Declare {
         meaning: &'static str,
     ) -> IntGaugeVec {
         self.register(name, "gauge", labels, meaning, IntGaugeVec::new(Opts::new(name, meaning), labels))
-    }
-
-    pub(crate) fn float_gauges(
-        &mut self,
-        name: &'static str,
-        labels: &'static [&'static str],
-        meaning: &'static str,
-    ) -> GaugeVec {
-        self.register(name, "gauge", labels, meaning, GaugeVec::new(Opts::new(name, meaning), labels))
     }
 
     pub(crate) fn counter(&mut self, name: &'static str, meaning: &'static str) -> IntCounter {

@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use crate::declare::Declare;
 
@@ -26,10 +26,10 @@ pub struct RedisReading {
     pub gaps: u64,
     /// Messages that could not be read.
     pub malformed: u64,
-    /// How long the last proof of writing took; `None` before the first.
-    pub write_probe: Option<Duration>,
-    /// How long the last proof of PUB/SUB took, of the slowest connection; `None` before the first.
-    pub delivery_probe: Option<Duration>,
+    /// How long each proof of writing took that was given since the last reading.
+    pub write_probes: Vec<Duration>,
+    /// How long each proof of PUB/SUB took that was given since the last reading, over all connections.
+    pub delivery_probes: Vec<Duration>,
     /// Connections for commands that are there.
     pub links: Vec<LinkReading>,
 }
@@ -45,6 +45,9 @@ pub struct LinkReading {
     pub bytes: usize,
 }
 
+/// Seconds: a probe is a round trip, and one that takes much longer than its interval has failed.
+const PROBE: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
 /// Metrics of the Redis engine. Centrifugo has none of them.
 pub struct RedisMetrics {
     connects: IntCounterVec,
@@ -54,7 +57,7 @@ pub struct RedisMetrics {
     forked: IntCounterVec,
     gaps: IntCounterVec,
     malformed: IntCounterVec,
-    probes: GaugeVec,
+    probes: HistogramVec,
     calls: IntGaugeVec,
     bytes: IntGaugeVec,
     /// Two scrapes at once would count twice. Guards nothing else; nothing is taken under it.
@@ -99,10 +102,12 @@ impl RedisMetrics {
                 &["shard"],
                 "PUB/SUB messages in our channels that could not be read.",
             ),
-            probes: declare.float_gauges(
+            probes: declare.histograms(
                 "flywheel_redis_probe_seconds",
                 &["shard", "probe"],
-                "How long the last proof took that Redis takes writes (`write`) and delivers (`delivery`).",
+                PROBE,
+                "Time that a proof took that Redis takes writes (`write`) or delivers what is published (`delivery`). Those that \
+                 failed are not in it.",
             ),
             calls: declare.gauges(
                 "flywheel_redis_calls",
@@ -137,10 +142,9 @@ impl RedisMetrics {
             ] {
                 raise(&counter.with_label_values(&[shard]), value);
             }
-            for (probe, took) in [("write", reading.write_probe), ("delivery", reading.delivery_probe)] {
-                if let Some(took) = took {
-                    self.probes.with_label_values(&[shard, probe]).set(took.as_secs_f64());
-                }
+            for (probe, times) in [("write", &reading.write_probes), ("delivery", &reading.delivery_probes)] {
+                let series = self.probes.with_label_values(&[shard, probe]);
+                times.iter().for_each(|took| series.observe(took.as_secs_f64()));
             }
             for link in &reading.links {
                 let labels = [shard, link.server.as_str()];

@@ -55,9 +55,9 @@ pub fn explain(error: &LinkError, place: Place<'_>) -> Explanation {
             text: format!("nobody accepts connections at {endpoint} ({reason})"),
             advice: format!("start the server there, open the way to it, or correct {}", place.address),
         },
-        LinkError::Tls { endpoint, reason } => tls(&endpoint.to_string(), reason, place),
+        LinkError::Tls { endpoint, reason, .. } => tls(&endpoint.to_string(), reason, place),
         LinkError::Refused { endpoint, step, error } => refused(&endpoint.to_string(), step, error, place),
-        LinkError::NotRedis { endpoint, reason } => not_redis(&endpoint.to_string(), reason, place),
+        LinkError::NotRedis { endpoint, reason, .. } => not_redis(&endpoint.to_string(), reason, place),
         LinkError::TimedOut { endpoint, millis, step } if *step == "connecting" && !place.encrypted => {
             Explanation {
                 text: format!("{endpoint} does not accept a connection within {millis} ms"),
@@ -243,8 +243,11 @@ mod tests {
         let error = said("WRONGPASS invalid");
         let error = LinkError::Refused { endpoint: endpoint(), step: "HELLO", error };
         assert!(explain(&error, place).advice.starts_with("correct engine.redis.sentinel_password"));
-        let error =
-            LinkError::Tls { endpoint: endpoint(), reason: "invalid peer certificate: UnknownIssuer".into() };
+        let error = LinkError::Tls {
+            endpoint: endpoint(),
+            reason: "invalid peer certificate: UnknownIssuer".into(),
+            is_said: true,
+        };
         assert!(explain(&error, place).advice.ends_with("engine.redis.sentinel_tls.server_ca_pem"));
     }
 

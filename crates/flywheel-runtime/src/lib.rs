@@ -6,6 +6,7 @@ mod mailbox;
 mod pulse;
 mod random;
 mod tasks;
+mod workers;
 
 pub use bell::Bell;
 pub use clock::Clock;
@@ -13,3 +14,4 @@ pub use mailbox::{Full, Mailbox};
 pub use pulse::Pulse;
 pub use random::Random;
 pub use tasks::Tasks;
+pub use workers::Workers;

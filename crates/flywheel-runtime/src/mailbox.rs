@@ -77,6 +77,14 @@ impl<T> Mailbox<T> {
         std::mem::swap(&mut *self.items.lock(), into);
     }
 
+    /// Runs `action` while nobody can put anything in or look inside: what a lock that is never given back does, for tests
+    /// of what follows from it.
+    #[cfg(debug_assertions)]
+    pub fn hold(&self, action: impl FnOnce()) {
+        let _held = self.items.lock();
+        action();
+    }
+
     /// Makes room: items of `weight` bytes together, taken out by [`drain`](Self::drain), are gone.
     pub fn release(&self, weight: usize) {
         self.bytes.fetch_sub(weight, Ordering::Relaxed);

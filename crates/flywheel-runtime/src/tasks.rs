@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::JoinSet;
 
 /// The tasks of a runtime, so that whoever stops it can wait for them.
@@ -32,6 +32,11 @@ impl Tasks {
     /// Starts a task that never finishes by itself: [`join`](Self::join) ends it instead of waiting for it.
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.background.lock().spawn_on(task, &self.runtime);
+    }
+
+    /// What the runtime counts of itself.
+    pub(crate) fn runtime_metrics(&self) -> RuntimeMetrics {
+        self.runtime.metrics()
     }
 
     /// Number of tasks that have not finished.

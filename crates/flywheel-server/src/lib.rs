@@ -6,6 +6,8 @@ mod dev;
 pub mod doctor;
 mod engines;
 mod flood;
+#[cfg(debug_assertions)]
+mod hang;
 mod kept;
 mod logging;
 mod pem;

@@ -144,7 +144,10 @@ impl Server {
         )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
         spawn_housekeeping(&tasks, &node, engines.memory);
-        let watchdog = Watchdog::start(&node).context("cannot start the watchdog's thread")?;
+        let watchdog = Watchdog::start(&node, || std::process::abort())
+            .context("cannot start the watchdog's threads")?;
+        #[cfg(debug_assertions)]
+        crate::hang::on_signals(&node);
         node.join_cluster();
         node.measure_windows(config.node.info_metrics_aggregate_interval);
 
@@ -155,7 +158,7 @@ impl Server {
             let sessions = Sessions::new(SessionsParts {
                 node: Arc::clone(&node),
                 shard,
-                post,
+                post: Arc::clone(&post),
                 door: Arc::clone(&door),
                 random: Arc::clone(&random),
                 queue_bytes_max: assemble::queue_bytes_max(&config),
@@ -163,7 +166,7 @@ impl Server {
             });
             let http = Arc::clone(&http);
             let handoff = move |handoff: Handoff| http.serve(handoff.stream, handoff.read, exposure);
-            let settings = assemble::reactor(&config);
+            let settings = assemble::reactor();
             let mut reactor = Reactor::new(listener, clock.clone(), settings, handoff, bell, poll, sessions)
                 .context("cannot start a shard")?;
             reactor.adopt_from(adoptions);
@@ -172,10 +175,12 @@ impl Server {
             let failed = Arc::clone(&shard_failed);
             let thread = std::thread::Builder::new().name(format!("flywheel-shard-{shard}"));
             let body = move || {
+                post.pulse.bind_thread();
                 if let Err(error) = reactor.run(Sessions::control) {
                     tracing::error!(%error, shard, "a shard failed");
                     failed.store(true, Ordering::SeqCst);
                 }
+                post.pulse.rest();
             };
             shards.push(thread.spawn(body).context("cannot start a shard's thread")?);
         }

@@ -63,7 +63,7 @@ pub use process::{Finished, file_limit, listening_addresses, open_files, residen
 pub use raw::{Frame, RawSocket, client_frame};
 pub use redis::{
     Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,
-    RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
+    RedisRelease, RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
 };
 pub use rustix::process::Signal;
 pub use server::Server;

@@ -1,5 +1,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
@@ -144,6 +145,19 @@ impl Server {
             })
         });
         if ended { self.exit } else { None }
+    }
+
+    /// Waits for its end and returns the number of the signal that it died of, if it did.
+    pub fn wait_death(&mut self, within: Duration) -> Option<i32> {
+        let child = &mut self.child;
+        let mut signal = None;
+        let ended = wait_until(within, || {
+            child.try_wait().unwrap().is_some_and(|status| {
+                signal = status.signal();
+                true
+            })
+        });
+        signal.filter(|_| ended)
     }
 
     fn wait_healthy(&mut self) {

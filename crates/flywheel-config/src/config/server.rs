@@ -77,6 +77,8 @@ pub struct Readiness {
     pub own_faults_only: bool,
     /// A thread that has not turned for so long is stuck.
     pub stuck_after: Duration,
+    /// A process one of whose threads has not turned for so long is ended; `None` never.
+    pub abort_after: Option<Duration>,
 }
 
 impl HttpServer {
@@ -128,6 +130,7 @@ impl Readiness {
             grace: view.time("grace"),
             own_faults_only: view.text("scope") == "own",
             stuck_after: view.time("stuck_after"),
+            abort_after: view.some_time("abort_after"),
         }
     }
 }

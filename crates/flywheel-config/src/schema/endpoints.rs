@@ -157,6 +157,12 @@ pub(super) const TOOLS: Fragment = &[
                 "10s",
                 "A node is not alive when one of its threads has not turned for so long. A key of Flywheel's own.",
             ),
+            time(
+                "abort_after",
+                "10s",
+                "A process one of whose threads has not turned for so long is ended, so that it is started anew and its clients \
+                 are free; 0 never. A key of Flywheel's own.",
+            ),
         ]],
     ),
     block("swagger", &[&[on("Serve a page that describes the server API."), path("/swagger")]]),

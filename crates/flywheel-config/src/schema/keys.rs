@@ -158,7 +158,7 @@ mod tests {
             "redis.topology_refresh_interval",
             "redis.sharded_pub_sub_partitions",
         ];
-        const PATHS: [&str; 7] = [
+        const PATHS: [&str; 8] = [
             "node.shards",
             "node.hand_over_after",
             "shutdown.delay",
@@ -166,6 +166,7 @@ mod tests {
             "health.grace",
             "health.scope",
             "health.stuck_after",
+            "health.abort_after",
         ];
         PATHS.contains(&path) || NAMES.iter().any(|name| path.ends_with(name))
     }

@@ -67,6 +67,7 @@ const RELOADABLE: &[&str] = &[
     "health.grace",
     "health.scope",
     "health.stuck_after",
+    "health.abort_after",
 ];
 
 const MARKS: &[(&str, Support)] = &[
@@ -177,6 +178,9 @@ const MARKS: &[(&str, Support)] = &[
     ("uni_websocket.handler_prefix", Supported),
     ("uni_websocket.disable_closing_handshake", Supported),
     ("uni_websocket.disable_disconnect_push", Supported),
+    ("uni_websocket.write_timeout", Supported),
+    ("uni_websocket.message_size_limit", Supported),
+    ("uni_websocket.decompressed_message_size_limit", Supported),
     ("uni_websocket.compression", Supported),
     ("uni_websocket.compression_min_size", Supported),
     ("uni_websocket.compression_level", Supported),

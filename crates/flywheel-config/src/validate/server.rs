@@ -31,6 +31,10 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
         let reason = "a healthy thread may not turn for a second; write 3s or more";
         check.refuse(&health, "stuck_after", reason);
     }
+    if health.some_time("abort_after").is_some_and(|after| after < STUCK_AFTER_MIN) {
+        let reason = "a healthy thread may not turn for a second; write 3s or more, or 0 for never";
+        check.refuse(&health, "abort_after", reason);
+    }
     if tree.text("broker.type") == "redisnats" && !tree.is("enable_unreleased_features") {
         let reason = "redisnats is not released; set enable_unreleased_features to use it all the same";
         check.refuse(&tree.section("broker"), "type", reason);
@@ -46,7 +50,26 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
             check.refuse(&section, "compression_level", format!("{level} is no level; write 1 to 9"));
         }
     }
+    shared_compression(check, tree);
     prefixes(check, tree);
+}
+
+/// A message is compressed once for all who want it so.
+fn shared_compression(check: &mut Check<'_>, tree: &View<'_>) {
+    let (both_ways, listening) = (tree.section("websocket"), tree.section("uni_websocket"));
+    let compresses = !both_ways.is("disabled") && both_ways.is("compression");
+    if !compresses || !listening.is("enabled") || !listening.is("compression") {
+        return;
+    }
+    for name in ["compression_level", "compression_min_size"] {
+        let used = both_ways.int(name);
+        let is_set = check.merged.origin(&listening.key(name)).is_some();
+        if is_set && used != listening.int(name) {
+            let text =
+                format!("a message is compressed once for both endpoints, as websocket.{name} says: {used}");
+            check.remark(&listening, name, text);
+        }
+    }
 }
 
 fn listener(check: &mut Check<'_>, server: &View<'_>) {

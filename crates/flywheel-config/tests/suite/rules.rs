@@ -376,4 +376,10 @@ fn a_thread_that_sleeps_is_not_stuck() {
         "health.stuck_after: a healthy thread may not turn for a second; write 3s or more",
     );
     accepted("health: {stuck_after: 3s}");
+    refused(
+        "health: {abort_after: 2s}",
+        "health.abort_after: a healthy thread may not turn for a second; write 3s or more, or 0 for never",
+    );
+    accepted("health: {abort_after: 3s}");
+    accepted("health: {abort_after: 0s}");
 }

@@ -135,8 +135,8 @@ fn eventful() -> Metrics {
         forked: 6,
         gaps: 7,
         malformed: 8,
-        write_probe: Some(Duration::from_millis(250)),
-        delivery_probe: Some(Duration::from_millis(500)),
+        write_probes: vec![Duration::from_millis(3), Duration::from_millis(240)],
+        delivery_probes: vec![Duration::from_millis(2_400)],
         links: vec![link],
     }]);
     metrics.process.set(&ProcessReading {
@@ -203,8 +203,13 @@ flywheel_redis_fenced_writes_total{shard="redis[0]"} 5
 flywheel_redis_forked_streams_total{shard="redis[0]"} 6
 flywheel_redis_gaps_total{shard="redis[0]"} 7
 flywheel_redis_malformed_messages_total{shard="redis[0]"} 8
-flywheel_redis_probe_seconds{probe="write",shard="redis[0]"} 0.25
-flywheel_redis_probe_seconds{probe="delivery",shard="redis[0]"} 0.5
+flywheel_redis_probe_seconds_bucket{probe="write",shard="redis[0]",le="0.0025"} 0
+flywheel_redis_probe_seconds_bucket{probe="write",shard="redis[0]",le="0.005"} 1
+flywheel_redis_probe_seconds_bucket{probe="write",shard="redis[0]",le="0.25"} 2
+flywheel_redis_probe_seconds_sum{probe="write",shard="redis[0]"} 0.243
+flywheel_redis_probe_seconds_count{probe="write",shard="redis[0]"} 2
+flywheel_redis_probe_seconds_bucket{probe="delivery",shard="redis[0]",le="1"} 0
+flywheel_redis_probe_seconds_bucket{probe="delivery",shard="redis[0]",le="2.5"} 1
 flywheel_redis_calls{server="a:1",shard="redis[0]"} 2
 flywheel_redis_queue_bytes{server="a:1",shard="redis[0]"} 8192
 centrifugo_node_build{version="1.2.3"} 1

@@ -1,18 +1,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use flywheel_membership::{Change, Elsewhere, Entry, Step};
 use flywheel_model::Timestamp;
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::Pulse;
 
-use super::findings::{CLUSTER, words};
+use super::findings::CLUSTER;
+use super::guard::{LOOKS_WITHIN, words};
 use super::{HealthReport, HealthSettings, Judge};
 use crate::Node;
-
-/// Looks further apart than this mean that the process itself did not run.
-const LOOKS_WITHIN: Duration = Duration::from_millis(500);
 
 impl Node {
     /// What was found when the node was last looked at, a fraction of a second ago.
@@ -44,6 +41,7 @@ impl Node {
 
     /// Puts new settings into force.
     pub fn reload_health(&self, settings: HealthSettings) {
+        self.health.set_abort_after(settings.abort_after);
         let mut judge = self.health.judge.lock();
         judge.settings = settings;
         judge.readiness.set_rules(settings.grace, settings.scope);
@@ -76,6 +74,7 @@ impl Node {
             metrics.set_dependency(&entry.name, entry.ok);
         }
         *self.health.report.write() = Arc::new(HealthReport { at: now, readiness, stuck: words(&stuck) });
+        self.health.watchdog.beat(now);
     }
 
     /// The way to other nodes is not what it seems to be.

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use flywheel_membership::{Finding, Soundness};
 use flywheel_model::Timestamp;
+use flywheel_runtime::Pulse;
 
+use super::guard::{Silence, TURNS_WITHIN, silent_for, words};
 use crate::Node;
 
 /// The entry about this node's place among others.
 pub(super) const CLUSTER: &str = "cluster";
-/// Every loop turns at least once a second.
-const TURNS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Node {
     /// What there is to be said about readiness, but for a drain. `awake` is how long the process has run without a
@@ -28,7 +28,7 @@ impl Node {
 
     fn threads(&self, now: Timestamp, awake: Duration) -> Finding {
         let stuck = self.stuck(now, awake, TURNS_WITHIN);
-        let since = stuck.iter().map(|(_, silent)| millis(*silent)).max().unwrap_or_default();
+        let since = stuck.iter().map(|silence| millis(silence.lasts)).max().unwrap_or_default();
         Finding {
             name: "threads".to_owned(),
             ok: stuck.is_empty(),
@@ -39,19 +39,27 @@ impl Node {
     }
 
     /// Threads that have not turned for longer than `limit`, and for how long.
-    pub(super) fn stuck(&self, now: Timestamp, awake: Duration, limit: Duration) -> Vec<(String, Duration)> {
-        let shards = self.posts().iter().enumerate();
-        let shards = shards.map(|(shard, post)| (format!("shard {shard}"), post.pulse.silent_for(now)));
-        let runtime = ("the runtime".to_owned(), self.health.pulse.silent_for(now));
-        let silent = shards.chain([runtime]).map(|(name, silent)| (name, silent.min(awake)));
-        silent.filter(|(_, silent)| *silent > limit).collect()
+    pub(super) fn stuck(&self, now: Timestamp, awake: Duration, limit: Duration) -> Vec<Silence> {
+        silent_for(self.silences(now), awake, limit)
     }
-}
 
-pub(super) fn words(stuck: &[(String, Duration)]) -> Vec<String> {
-    let words =
-        |(name, silent): &(String, Duration)| format!("{name} has not turned for {} s", silent.as_secs());
-    stuck.iter().map(words).collect()
+    /// How long each of the loops that have to turn has not. Takes no lock.
+    pub(super) fn silences(&self, now: Timestamp) -> Vec<Silence> {
+        let silence = |name: String, pulse: &Pulse| {
+            let (thread, lasts) = (pulse.thread(), pulse.silent_for(now));
+            Silence { name, thread, lasts }
+        };
+        let shards = self.posts().iter().enumerate();
+        let mut all: Vec<_> =
+            shards.map(|(shard, post)| silence(format!("shard {shard}"), &post.pulse)).collect();
+        all.push(silence("the runtime".to_owned(), &self.health.pulse));
+        let workers = self.health.workers.silent_for(now).enumerate();
+        all.extend(workers.map(|(worker, lasts)| {
+            let name = format!("worker {worker} of the runtime");
+            Silence { name, thread: None, lasts }
+        }));
+        all
+    }
 }
 
 fn cluster(soundness: &Soundness, now: Timestamp) -> Finding {

@@ -76,6 +76,30 @@ fn a_node_with_stuck_shards_still_pings_and_says_what_is_wrong() {
 }
 
 #[test]
+fn a_node_that_stays_stuck_is_ended_once_it_was_so_for_the_limit() {
+    let settings = HealthSettings { abort_after: Some(Duration::from_secs(5)), ..health() };
+    let world = World::new(2, settings);
+    let [stuck, other] = &world.nodes[..] else { unreachable!() };
+    stuck.stuck.store(true, Ordering::SeqCst);
+    wait_for("it is not ready", || !stuck.is_ready());
+    assert_eq!(stuck.aborts.load(Ordering::SeqCst), 0, "it may come back");
+    wait_for("it is ended", || stuck.aborts.load(Ordering::SeqCst) > 0);
+    assert!(!stuck.is_ready() && other.is_ready());
+    assert_eq!(other.aborts.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_node_is_ended_also_when_what_is_stuck_is_its_judge() {
+    let settings = HealthSettings { abort_after: Some(Duration::from_secs(3)), ..health() };
+    let world = World::new(1, settings);
+    let node = &world.nodes[0];
+    assert_eq!(node.node.stuck_threads(), Vec::<String>::new());
+    node.database.hangs.store(true, Ordering::SeqCst);
+    wait_for("it is ended", || node.aborts.load(Ordering::SeqCst) > 0);
+    node.database.hangs.store(false, Ordering::SeqCst);
+}
+
+#[test]
 fn a_node_that_cannot_serve_hands_its_clients_over_once_and_takes_clients_again() {
     let settings = HealthSettings { hand_over_after: Some(Duration::from_millis(300)), ..health() };
     let world = World::new(2, settings);

@@ -1,19 +1,19 @@
 //! Several nodes in one process: a bus with faults between them, shards that only note what they are told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
+use flywheel_auth::{TokenSettings, Verifier};
 use flywheel_engine::{
-    Answer, ControlSink, Controller, Dependencies, Dependency, EngineError, KeySetError, KeySets,
-    MemoryEngine, MemoryLimits, Recipient,
+    Answer, ControlSink, Controller, Dependencies, Dependency, EngineError, MemoryEngine, MemoryLimits,
+    Recipient,
 };
 use flywheel_metrics::Metrics;
 use flywheel_model::Channel;
 use flywheel_node::{
-    Access, Backends, Control, ControlInbox, HealthSettings, Mail, Node, NodeParts, Routes, ShardCounts,
-    ShardPost, Timing, Watchdog,
+    Access, Control, ControlInbox, HealthSettings, Mail, Node, NodeParts, Routes, ShardCounts, ShardPost,
+    Timing, Watchdog,
 };
 use flywheel_runtime::{Bell, Clock, Random, Tasks};
 use flywheel_session::Settings;
@@ -112,23 +112,23 @@ impl Controller for Plug {
 #[derive(Default)]
 pub(crate) struct Database {
     pub(crate) down: AtomicBool,
+    /// Whoever asks gets no answer.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl Dependencies for Database {
     fn dependencies(&self) -> Vec<Dependency> {
+        // Not for ever, so that a test can fail.
+        let mut hung = Duration::ZERO;
+        while self.hangs.load(Ordering::SeqCst) && hung < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+            hung += Duration::from_millis(5);
+        }
         let down = self.down.load(Ordering::SeqCst);
         let reason = if down { "connection refused" } else { "" };
         // As long as it has been so, if it is down.
         let for_ = if down { Duration::from_mins(1) } else { Duration::ZERO };
         vec![Dependency { name: "database".to_owned(), ok: !down, reason: reason.to_owned(), for_ }]
-    }
-}
-
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
     }
 }
 
@@ -142,6 +142,8 @@ pub(crate) struct TestNode {
     pub(crate) channels: Arc<Mutex<Vec<(Channel, usize)>>>,
     /// Its shard does nothing any more.
     pub(crate) stuck: Arc<AtomicBool>,
+    /// How often its process would have been ended.
+    pub(crate) aborts: Arc<AtomicUsize>,
     /// Why its connection was distrusted, each time.
     pub(crate) distrusted: Arc<Mutex<Vec<String>>>,
     _watchdog: Watchdog,
@@ -214,37 +216,31 @@ impl World {
             uid: uid.to_owned(),
             name: format!("name of {uid}"),
             version: "1".to_owned(),
-            broker: engine.clone(),
-            presence: engine,
-            key_sets: Arc::new(NoKeys),
             control: Some(Control { controller, inbox, timing: TIMING }),
             dependencies: database.clone(),
             health,
-            routes,
-            clock,
-            tasks: Tasks::new(self.runtime.handle().clone()),
             metrics: Arc::new(Metrics::new("1")),
+            ..NodeParts::alone(&engine, routes, clock, Tasks::new(self.runtime.handle().clone()))
         };
-        let access = Access {
-            connection: Arc::new(Verifier::new(TokenSettings::default()).unwrap()),
-            subscription: None,
-            anonymous_without_token: true,
-            refuse_anonymous_tokens: false,
-            insecure: true,
-            user_connection_limit: None,
-            backends: Backends::default(),
-        };
+        let tokens = Arc::new(Verifier::new(TokenSettings::default()).unwrap());
+        let access = Access { anonymous_without_token: true, insecure: true, ..Access::with_tokens(tokens) };
         let node = Node::new(parts, Settings::default(), access);
+        let aborts = Arc::<AtomicUsize>::default();
         let test = TestNode {
             faults,
             database,
             told: Arc::default(),
             channels: Arc::default(),
             stuck: Arc::default(),
+            aborts: Arc::clone(&aborts),
             distrusted,
             _watchdog: {
                 let _in_runtime = self.runtime.enter();
-                Watchdog::start(&node).unwrap()
+                let aborts = Arc::clone(&aborts);
+                let abort = move || {
+                    aborts.fetch_add(1, Ordering::SeqCst);
+                };
+                Watchdog::start(&node, abort).unwrap()
             },
             node,
         };

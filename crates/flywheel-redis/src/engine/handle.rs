@@ -134,7 +134,7 @@ impl Place {
 }
 
 impl RedisEngine {
-    /// What every shard has counted, in their order.
+    /// What every shard has counted, in their order. Times of probes are in it once.
     pub fn readings(&self) -> Vec<RedisReading> {
         let readings = self.shards.iter().map(|Place { shard, write }| {
             let hearers = shard.hearing.hearers();
@@ -142,8 +142,8 @@ impl RedisEngine {
             let mut reading = RedisReading {
                 shard: shard.name.clone(),
                 listens: listens.sum(),
-                write_probe: write.took(),
-                delivery_probe: hearers.iter().filter_map(|hearer| hearer.found.took()).max(),
+                write_probes: write.take_times(),
+                delivery_probes: hearers.iter().flat_map(|hearer| hearer.found.take_times()).collect(),
                 ..RedisReading::default()
             };
             shard.ears.read(&mut reading);

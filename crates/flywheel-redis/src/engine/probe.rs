@@ -1,4 +1,3 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,14 +24,17 @@ const KEPT_MILLIS: &[u8] = b"10000";
 
 /// What probes have found. All of it is reported; what is no blink is logged, once.
 ///
-/// The lock guards what they found; nothing is taken under it.
+/// The locks guard what they found; nothing is taken under them.
 #[derive(Debug)]
 pub(super) struct Found {
     what: &'static str,
     health: Mutex<Health>,
-    /// How long the last one took that passed, in microseconds; 0 before.
-    took: AtomicU64,
+    /// How long each of those took that passed since somebody asked.
+    times: Mutex<Vec<Duration>>,
 }
+
+/// Times that are kept until somebody asks: those of a quarter of an hour. Further ones are not.
+const TIMES_MAX: usize = 1024;
 
 impl Found {
     pub(super) fn new(what: &'static str, options: &RedisOptions, now: Timestamp) -> Self {
@@ -41,18 +43,21 @@ impl Found {
         // From the beginning of one probe to the end of the next, and what a busy machine adds.
         let overdue = silence.max(interval * 5 / 2);
         let tolerance = Tolerance { silence, overdue, ..Tolerance::default() };
-        Self { what, health: Mutex::new(Health::new(now, tolerance)), took: AtomicU64::new(0) }
+        Self { what, health: Mutex::new(Health::new(now, tolerance)), times: Mutex::default() }
     }
 
-    /// How long the last probe took that passed.
-    pub(super) fn took(&self) -> Option<Duration> {
-        let micros = self.took.load(Ordering::Relaxed);
-        (micros > 0).then(|| Duration::from_micros(micros))
+    /// How long each probe took that passed since this was last asked.
+    pub(super) fn take_times(&self) -> Vec<Duration> {
+        std::mem::take(&mut *self.times.lock())
     }
 
     fn pass(&self, shard: &Shard, began: Timestamp, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.took.store(micros.max(1), Ordering::Relaxed);
+        {
+            let mut times = self.times.lock();
+            if times.len() < TIMES_MAX {
+                times.push(took);
+            }
+        }
         if self.health.lock().handle_pass(began) {
             tracing::info!(name = %format_args!("{}.{}", shard.name, self.what), "Redis serves");
         }

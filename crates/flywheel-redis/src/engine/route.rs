@@ -40,7 +40,7 @@ pub trait Router: Send + Sync + 'static {
     /// known.
     fn ear(&self, slot: Option<u16>) -> watch::Receiver<Option<Endpoint>>;
 
-    /// Counts changes of what [`owner`](Self::owner) answers.
+    /// Counts changes of what [`owner`](Self::owner) answers, and more.
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// The server that is asked about a slot; `None` while none is known.
@@ -54,6 +54,10 @@ pub trait Router: Send + Sync + 'static {
 
     /// Why there is nobody to call, in an operator's words; empty when there is.
     fn reason(&self) -> String;
+
+    /// The same when it is of no use to wait: a setting has to be changed first, here or there. Whenever this comes true,
+    /// [`changes`](Self::changes) grows.
+    fn refusal(&self) -> Option<String>;
 
     /// What was counted of the servers and of calls to them; the rest is left as it is.
     fn read(&self, reading: &mut RedisReading);

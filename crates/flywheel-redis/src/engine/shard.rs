@@ -9,7 +9,7 @@ use super::RedisOptions;
 use super::ears::Ears;
 use super::hearing::{Hearer, Hearing};
 use super::route::{Call, Router};
-use crate::keys::{Keys, SlotTag};
+use crate::keys::{Keys, Layout, SlotTag};
 use crate::link::{CallError, ErrorWord};
 use crate::resp::{Command, Value};
 use crate::scripts::{ScriptCall, Scripts};
@@ -71,13 +71,23 @@ impl Shard {
         if let Some(keys) = self.keys.get() {
             return Ok(keys);
         }
-        let mut layouts = self.router.layout();
-        let known = timeout(deadline.since(self.clock.now().at), layouts.wait_for(Option::is_some)).await;
-        let layout = known.ok().and_then(Result::ok).and_then(|layout| *layout);
-        let Some(layout) = layout else { return Err(unavailable(self.router.reason())) };
+        let Some(layout) = self.layout(deadline).await else { return Err(unavailable(self.router.reason())) };
         let keys = Keys::new(self.options.prefix.clone(), layout).map_err(unavailable)?;
         self.claim_layout(&keys, deadline).await?;
         Ok(self.keys.get_or_init(|| keys))
+    }
+
+    /// Waits for the layout until the deadline, or until it is known that waiting is in vain.
+    async fn layout(&self, deadline: Timestamp) -> Option<Layout> {
+        let (mut layouts, mut changes) = (self.router.layout(), self.router.changes());
+        let refused = async { while self.router.refusal().is_none() && changes.changed().await.is_ok() {} };
+        let known = async {
+            tokio::select! {
+                known = layouts.wait_for(Option::is_some) => known.ok().and_then(|layout| *layout),
+                () = refused => None,
+            }
+        };
+        timeout(deadline.since(self.clock.now().at), known).await.ok().flatten()
     }
 
     pub(super) fn new_epoch(&self) -> Epoch {

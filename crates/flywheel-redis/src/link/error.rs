@@ -219,6 +219,8 @@ pub enum LinkError {
         endpoint: Endpoint,
         /// What went wrong.
         reason: String,
+        /// It was said by one of both sides; else the connection broke.
+        is_said: bool,
     },
     /// The server refused the greeting.
     #[error("{step} at {endpoint}: {error}")]
@@ -237,6 +239,8 @@ pub enum LinkError {
         endpoint: Endpoint,
         /// What it did.
         reason: String,
+        /// It was something that it said; else the connection broke.
+        is_said: bool,
     },
     /// All of it took too long.
     #[error("connect to {endpoint}: no answer within {millis} ms while {step}")]
@@ -250,9 +254,56 @@ pub enum LinkError {
     },
 }
 
+impl LinkError {
+    /// Whether the same dial will fail in the same way until somebody changes a setting, here or there: it was answered, and
+    /// the answer was no. What may be over with the next dial is none of it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused { step, error, .. } => {
+                matches!(error.word, ErrorWord::WrongPass | ErrorWord::NoAuth | ErrorWord::NoPerm)
+                    || error.text.contains("without any password configured")
+                    || error.text.starts_with("DENIED")
+                    || (*step == "SELECT" && error.word == ErrorWord::Other)
+            }
+            Self::Tls { is_said, .. } | Self::NotRedis { is_said, .. } => *is_said,
+            Self::NoAddress { .. } | Self::Connect { .. } | Self::TimedOut { .. } => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_for_good_is_a_refusal_and_what_may_pass_is_not() {
+        let endpoint = || Endpoint::tcp("a", 1);
+        let refused = |step, text| LinkError::Refused { endpoint: endpoint(), step, error: error(text) };
+        for (step, text, expected) in [
+            ("HELLO", "WRONGPASS invalid username-password pair or user is disabled.", true),
+            ("HELLO", "NOAUTH HELLO must be called with the client already authenticated", true),
+            ("AUTH", "ERR AUTH <password> called without any password configured", true),
+            ("HELLO", "DENIED Redis is running in protected mode", true),
+            ("SELECT", "ERR DB index is out of range", true),
+            ("HELLO", "LOADING Redis is loading the dataset in memory", false),
+            ("SELECT", "LOADING Redis is loading the dataset in memory", false),
+            ("HELLO", "ERR max number of clients reached", false),
+        ] {
+            assert_eq!(refused(step, text).is_refusal(), expected, "{text}");
+        }
+        for is_said in [true, false] {
+            let reason = String::new;
+            assert_eq!(
+                LinkError::Tls { endpoint: endpoint(), reason: reason(), is_said }.is_refusal(),
+                is_said
+            );
+            assert_eq!(
+                LinkError::NotRedis { endpoint: endpoint(), reason: reason(), is_said }.is_refusal(),
+                is_said
+            );
+        }
+        assert!(!LinkError::Connect { endpoint: endpoint(), reason: String::new() }.is_refusal());
+    }
 
     fn error(text: &'static str) -> ServerError {
         ServerError::new(&Bytes::from_static(text.as_bytes()))

@@ -207,6 +207,7 @@ impl Greeting<'_> {
         let failed = |error: std::io::Error| LinkError::NotRedis {
             endpoint: self.endpoint.clone(),
             reason: format!("{step}: {error}"),
+            is_said: error.kind() == std::io::ErrorKind::InvalidData,
         };
         self.socket.write_all(&bytes).await.map_err(failed)?;
         self.socket.flush().await.map_err(failed)?;
@@ -217,7 +218,11 @@ impl Greeting<'_> {
                 Ok(None) => {
                     self.decoder.buffer().reserve(4096);
                     if self.socket.read_buf(self.decoder.buffer()).await.map_err(failed)? == 0 {
-                        return Err(self.not_redis(format!("{step}: it closed the connection")));
+                        return Err(LinkError::NotRedis {
+                            endpoint: self.endpoint.clone(),
+                            reason: format!("{step}: it closed the connection"),
+                            is_said: false,
+                        });
                     }
                 }
                 Err(error) => return Err(self.not_redis(format!("{step}: {error}"))),
@@ -230,7 +235,7 @@ impl Greeting<'_> {
     }
 
     fn not_redis(&self, reason: String) -> LinkError {
-        LinkError::NotRedis { endpoint: self.endpoint.clone(), reason }
+        LinkError::NotRedis { endpoint: self.endpoint.clone(), reason, is_said: true }
     }
 }
 

@@ -113,9 +113,10 @@ async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
     host: &str,
     stream: S,
 ) -> Result<TlsStream<S>, LinkError> {
-    let failed = |reason: String| LinkError::Tls { endpoint: endpoint.clone(), reason };
-    let name = tls.name_for(host).map_err(|error| failed(error.to_string()))?;
-    tls.connector().connect(name, stream).await.map_err(|error| failed(error.to_string()))
+    let failed = |reason: String, is_said| LinkError::Tls { endpoint: endpoint.clone(), reason, is_said };
+    let name = tls.name_for(host).map_err(|error| failed(error.to_string(), true))?;
+    let said = |error: io::Error| failed(error.to_string(), error.kind() == io::ErrorKind::InvalidData);
+    tls.connector().connect(name, stream).await.map_err(said)
 }
 
 macro_rules! on_socket {

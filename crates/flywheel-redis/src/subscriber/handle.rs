@@ -7,6 +7,7 @@ use flywheel_runtime::{Clock, Random, Tasks};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+use super::channels::{Channels, Rules};
 use super::ops::{Op, Ops};
 use super::task::Task;
 use crate::link::{Endpoint, LinkSettings, ServerError};
@@ -136,15 +137,16 @@ impl Subscriber {
         let ops = Arc::new(Ops::new(settings.requests_max));
         let first = SubscriberState { generation: 0, is_up: false, reason: "not connected yet".into() };
         let (report, state) = watch::channel(first);
-        let task = Task::new(
+        let task = Task {
+            channels: Channels::new(Rules::of(&settings)),
             settings,
             target,
             listener,
-            Arc::clone(&ops),
+            ops: Arc::clone(&ops),
             report,
-            clock.clone(),
-            Arc::clone(random),
-        );
+            clock: clock.clone(),
+            random: Arc::clone(random),
+        };
         tasks.spawn_background(task.run());
         Self { ops, state, clock: clock.clone() }
     }

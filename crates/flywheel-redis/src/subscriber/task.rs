@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::channels::{Channels, Restart, Rules};
+use super::channels::{Channels, Restart};
 use super::event::Event;
 use super::ops::{Found, Op, Ops};
 use super::{Listener, SubscriberSettings, SubscriberState};
@@ -27,41 +27,25 @@ const BEHIND_MAX: Duration = Duration::from_secs(10);
 const OUT_ENOUGH: usize = 64 << 10;
 /// Bytes to have room for before a read.
 const READ_ROOM: usize = 64 << 10;
+/// Reads after which others have their turn on this thread, however much there is left to read.
+const READS_AT_ONCE: usize = 16;
 
 /// Connects, listens, and begins again, until nobody holds the subscriber any more.
 pub(super) struct Task {
-    settings: SubscriberSettings,
-    target: watch::Receiver<Option<Endpoint>>,
-    listener: Arc<dyn Listener>,
-    ops: Arc<Ops>,
-    report: watch::Sender<SubscriberState>,
-    clock: Clock,
-    random: Arc<Random>,
-    channels: Channels,
+    pub(super) settings: SubscriberSettings,
+    pub(super) target: watch::Receiver<Option<Endpoint>>,
+    pub(super) listener: Arc<dyn Listener>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) report: watch::Sender<SubscriberState>,
+    pub(super) clock: Clock,
+    pub(super) random: Arc<Random>,
+    pub(super) channels: Channels,
 }
 
 /// The subscriber was dropped.
 struct Stopping;
 
 impl Task {
-    pub(super) fn new(
-        settings: SubscriberSettings,
-        target: watch::Receiver<Option<Endpoint>>,
-        listener: Arc<dyn Listener>,
-        ops: Arc<Ops>,
-        report: watch::Sender<SubscriberState>,
-        clock: Clock,
-        random: Arc<Random>,
-    ) -> Self {
-        let rules = Rules {
-            is_sharded: settings.is_sharded,
-            batch: settings.batch.max(1),
-            ack_timeout: settings.ack_timeout,
-            linger: settings.linger,
-        };
-        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
-    }
-
     pub(super) async fn run(mut self) {
         loop {
             let target = self.target.borrow_and_update().clone();
@@ -173,13 +157,15 @@ struct Conversation<'t> {
 
 impl Conversation<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Restart> {
-        loop {
+        for _ in 0..READS_AT_ONCE {
             match self.turn(cx) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(restart) => return Poll::Ready(restart),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Answers whether there may be more to do at once.
@@ -244,14 +230,12 @@ impl Conversation<'_> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
         }
-        self.last_byte = self.task.clock.elapsed();
-        loop {
-            match self.decoder.take() {
-                Ok(Some(value)) => self.handle(Event::of(value))?,
-                Ok(None) => return Ok(true),
-                Err(error) => return Err(Restart(error.to_string())),
-            }
+        while let Some(value) = self.decoder.take().map_err(|error| Restart(error.to_string()))? {
+            self.handle(Event::of(value))?;
         }
+        // To deal with what came may have taken a while.
+        self.last_byte = self.task.clock.elapsed();
+        Ok(true)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Restart> {

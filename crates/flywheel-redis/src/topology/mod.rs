@@ -29,7 +29,7 @@ pub use health::{Condition, Health, Tolerance};
 pub use retry::{Doubt, Retry, retry};
 pub use routes::Routes;
 pub use sentinel::{Chosen, Fence, SentinelEvent, SentinelTable, sentinel_event};
-pub use server::{Admission, Judge, Server, State};
+pub use server::{Admission, Judge, Rejected, Server, State};
 pub use settings::{Seeds, ShardSettings};
 pub use shard::Shard;
 pub use shards::shard_of;

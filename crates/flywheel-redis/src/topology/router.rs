@@ -56,6 +56,10 @@ impl Router for Shard {
         self.why_not()
     }
 
+    fn refusal(&self) -> Option<String> {
+        self.refusal()
+    }
+
     fn read(&self, reading: &mut RedisReading) {
         self.counts.read(&self.routes(), reading);
     }

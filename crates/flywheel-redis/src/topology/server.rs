@@ -19,8 +19,17 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often a primary is asked whether it still is one.
 const ROLE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Whether a server with these facts may be used; the error says in words why not.
-pub type Judge = dyn Fn(&Facts) -> Result<(), String> + Send + Sync;
+/// Whether a server with these facts may be used.
+pub type Judge = dyn Fn(&Facts) -> Result<(), Rejected> + Send + Sync;
+
+/// Why a server may not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// In an operator's words.
+    pub reason: String,
+    /// It will not change by itself.
+    pub is_refusal: bool,
+}
 
 /// Which servers are used, and how to speak to an operator about them.
 #[derive(Clone)]
@@ -68,6 +77,8 @@ pub struct State {
     pub is_up: bool,
     /// Why not, for an operator; empty when it is.
     pub reason: String,
+    /// The last dial was answered, and the answer was no: nobody need wait for a connection.
+    pub is_refused: bool,
     /// What it said when it was dialled last.
     pub facts: Option<Facts>,
 }
@@ -108,7 +119,8 @@ impl Server {
         context: &Context,
     ) -> Arc<Self> {
         let reason = format!("{endpoint} is being connected to");
-        let (state, gone) = watch::channel(State { generation: 0, is_up: false, reason, facts: None });
+        let (state, gone) =
+            watch::channel(State { generation: 0, is_up: false, reason, is_refused: false, facts: None });
         let doubt = Arc::<Notify>::default();
         let server = Arc::new(Self {
             endpoint: endpoint.clone(),
@@ -166,12 +178,19 @@ impl Server {
         self.doubt.notify_one();
     }
 
-    fn set(&self, link: Option<Link>, reason: &str, facts: Option<Facts>) {
+    /// Why nobody need wait for a connection, if so.
+    pub fn refusal(&self) -> Option<String> {
+        let state = self.state.borrow();
+        state.is_refused.then(|| state.reason.clone())
+    }
+
+    fn set(&self, link: Option<Link>, reason: &str, is_refused: bool, facts: Option<Facts>) {
         let is_up = link.is_some();
         let old = std::mem::replace(&mut *self.link.write(), link);
         drop(old);
         self.state.send_if_modified(|state| {
-            let is_news = state.is_up != is_up || state.reason != reason;
+            let is_news = state.is_up != is_up || state.reason != reason || state.is_refused != is_refused;
+            state.is_refused = is_refused;
             state.generation += u64::from(is_up);
             state.is_up = is_up;
             reason.clone_into(&mut state.reason);
@@ -206,23 +225,31 @@ impl Supervisor {
         let link = match Link::connect(&self.endpoint, &self.settings, clock, random, tasks).await {
             Ok(link) => link,
             Err(error) => {
-                self.set(None, &self.admission.explain(&error, &self.settings), None);
+                // Who takes a connection and ends it, or says nothing to an offer of TLS, may have a bad moment. Who has
+                // never done anything else speaks another language.
+                let is_mute = matches!(error, LinkError::TimedOut { step: "connecting", .. })
+                    && self.settings.tls.is_some();
+                let is_strange =
+                    is_mute || matches!(error, LinkError::Tls { .. } | LinkError::NotRedis { .. });
+                let is_refused = error.is_refusal() || (is_strange && self.gone.borrow().generation == 0);
+                let reason = self.admission.explain(&error, &self.settings);
+                self.set(None, &reason, is_refused, None);
                 return false;
             }
         };
         let facts = link.facts().clone();
-        if let Err(reason) = (self.admission.judge)(&facts) {
+        if let Err(Rejected { reason, is_refusal }) = (self.admission.judge)(&facts) {
             link.close(reason.clone());
-            self.set(None, &reason, Some(facts));
+            self.set(None, &reason, is_refusal, Some(facts));
             return false;
         }
         self.admission.connects.fetch_add(1, Ordering::Relaxed);
         tracing::info!(server = %self.endpoint, version = %facts.version, "connected to Redis");
-        self.set(Some(link.clone()), "", Some(facts));
+        self.set(Some(link.clone()), "", false, Some(facts));
         let reason = self.watch(&link).await;
         link.close(reason.clone());
         tracing::warn!(server = %self.endpoint, %reason, "connection to Redis ended");
-        self.set(None, &reason, None);
+        self.set(None, &reason, false, None);
         true
     }
 
@@ -259,9 +286,9 @@ impl Supervisor {
         facts.role
     }
 
-    fn set(&self, link: Option<Link>, reason: &str, facts: Option<Facts>) {
+    fn set(&self, link: Option<Link>, reason: &str, is_refused: bool, facts: Option<Facts>) {
         if let Some(server) = self.server.upgrade() {
-            server.set(link, reason, facts);
+            server.set(link, reason, is_refused, facts);
         }
     }
 }

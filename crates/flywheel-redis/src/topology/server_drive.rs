@@ -9,10 +9,7 @@ use crate::resp::Command;
 pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
     let Some(shard) = alive(&weak) else { return };
     let (keys, at) = (shard.settings().keys.clone(), endpoint.to_string());
-    let judged = move |facts: &Facts| match judge(Asked::Server, facts, &Detail::default(), &at, &keys) {
-        Verdict::Use => Ok(()),
-        Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
-    };
+    let judged = move |facts: &Facts| judge(Asked::Server, facts, &Detail::default(), &at, &keys).admits();
     let admission = shard.admission(Arc::new(judged), "address");
     let link = shard.settings().link.clone();
     let server = Server::start(endpoint.clone(), link, true, admission, shard.context());
@@ -21,7 +18,10 @@ pub(super) async fn run(weak: Weak<Shard>, endpoint: Endpoint) {
     drop(shard);
     while states.changed().await.is_ok() {
         let facts = states.borrow_and_update().facts.clone();
-        let (Some(facts), Some(shard)) = (facts, alive(&weak)) else { continue };
+        let Some(shard) = alive(&weak) else { continue };
+        // Whoever waits for the server looks whether it was refused.
+        shard.touch();
+        let Some(facts) = facts else { continue };
         match facts.mode {
             Mode::Standalone => {
                 if shard.set_mode(Mode::Standalone) {

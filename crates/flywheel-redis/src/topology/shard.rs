@@ -187,6 +187,9 @@ impl Shard {
         let mut changes = self.changes.subscribe();
         let mut states = None;
         loop {
+            if let Some(refusal) = self.refusal() {
+                return Err(not_sent(refusal));
+            }
             let server = match &redirect {
                 Some(redirect) => super::cluster::server_at(self, &redirect.to),
                 None => self.routes.read().server_of(route.slot).cloned(),
@@ -194,6 +197,9 @@ impl Shard {
             if let Some(server) = server {
                 if let Some(link) = server.link() {
                     return Ok((server, link));
+                }
+                if let Some(refusal) = server.refusal() {
+                    return Err(not_sent(refusal));
                 }
                 // Subscribed before the second look, so that no change is missed.
                 if states.is_none() {
@@ -281,7 +287,7 @@ impl Shard {
         let old = self.routes();
         self.counts.handle_routes(&old, &routes);
         *self.routes.write() = Arc::new(routes);
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.touch();
         self.place_ears();
     }
 
@@ -309,6 +315,31 @@ impl Shard {
             tracing::error!(name = %self.settings.name, %reason, "this Redis cannot be used as it is configured");
         }
         *refusal = reason;
+        drop(refusal);
+        self.touch();
+    }
+
+    /// Wakes whoever waits for a server.
+    pub(super) fn touch(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Why nobody need wait for a server, if so: what there is was asked, and said no, so that a setting has to be changed
+    /// here or there. Ends with the first dial that is answered otherwise.
+    pub(super) fn refusal(&self) -> Option<String> {
+        if let Some(refusal) = &*self.refusal.read() {
+            return Some(refusal.clone());
+        }
+        let routes = self.routes();
+        if routes.servers.is_empty() {
+            return self.members.lock().refusal();
+        }
+        let mut first = None;
+        for server in &routes.servers {
+            let refusal = server.refusal()?;
+            first.get_or_insert(refusal);
+        }
+        first
     }
 
     /// Why there is nobody to ask, in an operator's words.

@@ -18,7 +18,7 @@ pub(crate) fn shared_settings(partitions: u16) -> ShardSettings {
     settings(shared(), partitions)
 }
 
-fn settings(cluster: &RedisCluster, partitions: u16) -> ShardSettings {
+pub(crate) fn settings(cluster: &RedisCluster, partitions: u16) -> ShardSettings {
     let seeds = cluster.nodes()[..3].iter().map(|node| local(node.port())).collect();
     ShardSettings { partitions, ..plain(Seeds::Cluster(seeds)) }
 }

@@ -3,8 +3,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flywheel_engine::Broker;
-use flywheel_redis::topology::Seeds;
-use flywheel_testkit::{Bound, FaultProxy, OnReply, RedisServer, wait_until};
+use flywheel_redis::engine::RedisOptions;
+use flywheel_redis::link::LinkSettings;
+use flywheel_redis::topology::{Seeds, ShardSettings};
+use flywheel_testkit::{Bound, FaultProxy, OnReply, RedisOptions as ServerOptions, RedisServer, wait_until};
 use parking_lot::Mutex;
 
 use crate::nodes::{PATIENCE, World, local, options, plain};
@@ -186,6 +188,24 @@ fn p2_a_refused_subscription_is_told_to_who_asked() {
 }
 
 #[test]
+fn r7_a_node_whose_password_is_refused_answers_at_once() {
+    let redis =
+        RedisServer::with(&ServerOptions { password: Some("right".into()), ..ServerOptions::default() });
+    let link = LinkSettings { password: "wrong".into(), ..LinkSettings::default() };
+    let mut world = World::new();
+    let settings = ShardSettings::new(Seeds::Server(local(redis.port())), link);
+    // Whoever waits for its end fails this test.
+    world.add(&[settings], RedisOptions { command_timeout: 4 * PATIENCE, ..options() });
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let refused = world.publish(0, "room", "1").unwrap_err().to_string();
+        assert!(refused.contains("WRONGPASS") && begun.elapsed() < PATIENCE, "{refused}");
+    }
+    let refused = world.wait(world.nodes[0].engine.subscribe(&"room".into())).unwrap_err().to_string();
+    assert!(refused.contains("engine.redis.password") && begun.elapsed() < PATIENCE, "{refused}");
+}
+
+#[test]
 fn p3_a_flood_that_nobody_has_room_for_is_dropped_and_counted_while_the_reader_goes_on() {
     const FLOOD: usize = 200_000;
     let redis = RedisServer::start();
@@ -212,4 +232,80 @@ fn p3_a_flood_that_nobody_has_room_for_is_dropped_and_counted_while_the_reader_g
     assert!(!Bound::is_strict() || !world.is_unready(), "it gave its probes up");
     node.ear.is_full.store(false, Ordering::SeqCst);
     world.wait_all_hear_each_other("room", "after");
+}
+
+/// Publishes so many messages at once.
+fn flood(redis: &RedisServer, count: usize) {
+    let script =
+        "for i = 1, tonumber(ARGV[1]) do redis.call('PUBLISH', 'centrifugo.client.room', ARGV[2]) end";
+    // A publication without history, whose data is one letter.
+    redis.run(&["EVAL", script, "0", &count.to_string(), "\x22\x01x"]);
+}
+
+#[test]
+fn p1_a_connection_that_is_only_behind_is_reported_and_not_begun_anew() {
+    const FLOOD: usize = 60_000;
+    let redis = RedisServer::start();
+    let world = World::of(1, &[plain(Seeds::Server(local(redis.port())))]);
+    world.subscribe("room");
+    world.wait_ready();
+    let (node, listens) = (&world.nodes[0], world.nodes[0].engine.readings()[0].listens);
+    node.ear.is_full.store(true, Ordering::SeqCst);
+    node.ear.is_slow.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    flood(&redis, FLOOD);
+    let is_told =
+        || world.is_unready_by("delivery") && world.reason("delivery") == "what is published is heard late";
+    assert!(
+        wait_until(PATIENCE, is_told),
+        "nobody is told that messages come late: {:?}",
+        world.reason("delivery")
+    );
+    println!("P1: not ready {:?} after it fell behind", began.elapsed());
+    let heard = || node.ear.dropped.load(Ordering::SeqCst);
+    let before = heard();
+    assert!(wait_until(PATIENCE, || heard() > before + 3_000), "it stands still");
+    assert!(heard() < FLOOD, "it was never behind");
+    assert_eq!(node.engine.readings()[0].listens, listens, "it listened anew, and lost what was on its way");
+    node.ear.is_slow.store(false, Ordering::SeqCst);
+    assert!(wait_until(PATIENCE, || heard() == FLOOD), "{} of {FLOOD} were heard", heard());
+    world.wait_ready();
+    assert_eq!(node.engine.readings()[0].listens, listens);
+    node.ear.is_full.store(false, Ordering::SeqCst);
+    world.wait_all_hear_each_other("room", "after");
+}
+
+#[test]
+fn p1_a_connection_that_hears_others_but_never_its_own_probes_is_begun_anew() {
+    let redis = RedisServer::start();
+    let proxy = FaultProxy::start(redis.port());
+    let world = World::of(1, &[plain(Seeds::Server(local(proxy.port())))]);
+    world.subscribe("room");
+    world.wait_ready();
+    let (node, listens) = (&world.nodes[0], world.nodes[0].engine.readings()[0].listens);
+    // Somebody publishes all the time to whom nothing happens.
+    node.ear.is_full.store(true, Ordering::SeqCst);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                flood(&redis, 1);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        proxy.on_reply(|seen| {
+            let is_probe = seen.command == "MESSAGE" && seen.reply.items()[1].text().contains("probe");
+            if is_probe { OnReply::Swallow } else { OnReply::Pass }
+        });
+        let began = Instant::now();
+        let anew = wait_until(PATIENCE, || node.engine.readings()[0].listens > listens);
+        is_over.store(true, Ordering::SeqCst);
+        assert!(anew, "it takes what others say for its own");
+        println!(
+            "P1: listens anew {:?} after its probes were lost in the messages of others",
+            began.elapsed()
+        );
+    });
+    proxy.pass();
+    world.wait_ready();
 }

@@ -34,10 +34,15 @@ pub(crate) struct Ear {
     pub(crate) dropped: AtomicUsize,
     /// What it had room for.
     pub(crate) heard: AtomicUsize,
+    /// Whether it takes its time, with every event.
+    pub(crate) is_slow: AtomicBool,
 }
 
 impl Sink for Ear {
     fn deliver(&self, event: ChannelEvent) {
+        if self.is_slow.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
         if self.is_full.load(Ordering::SeqCst) {
             self.dropped.fetch_add(1, Ordering::SeqCst);
         } else {
@@ -306,6 +311,12 @@ impl World {
     pub(crate) fn is_unready(&self) -> bool {
         let found = self.nodes[0].engine.dependencies();
         found.iter().any(|one| !one.ok && one.for_ >= GRACE)
+    }
+
+    /// Whether it would say so because of this dependency.
+    pub(crate) fn is_unready_by(&self, name: &str) -> bool {
+        let found = self.nodes[0].engine.dependencies();
+        found.iter().any(|one| one.name.contains(name) && !one.ok && one.for_ >= GRACE)
     }
 
     /// Why a dependency of the first node does not serve; empty when it does.

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use flywheel_redis::link::{LinkSettings, Tls, TlsSettings};
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{Bound, Certificates, RedisOptions, RedisServer};
+use flywheel_testkit::{Bound, Certificates, RedisOptions, RedisServer, SentinelSet};
 
-use crate::rig::{Rig, local};
+use crate::rig::{PATIENCE, Rig, local};
 
 /// That it says so in time, and what can be used is used in time.
 #[track_caller]
@@ -70,4 +70,51 @@ fn c6_tls_to_a_plain_port_and_plain_to_a_tls_port_are_explained() {
     let at = |port| Rig::start(ShardSettings::new(Seeds::Server(local(port)), link.clone()));
     in_time("TLS to a plain port explained", at(redis.port()).wait_reason("while waiting for TLS"));
     at(redis.tls_port()).wait_writable();
+}
+
+/// What a call says that waits for a server which will not have it; its deadline is beyond all patience.
+fn refused(rig: Rig) -> String {
+    let rig = rig.deadline(4 * PATIENCE);
+    let begun = std::time::Instant::now();
+    let error = rig.set("key", "1").unwrap_err().to_string();
+    assert!(begun.elapsed() < PATIENCE, "it waited for what cannot be: {error}");
+    // And so does the next one, which finds it so.
+    assert_eq!(rig.set("key", "1").unwrap_err().to_string(), error);
+    error
+}
+
+#[test]
+fn calls_are_answered_at_once_with_the_reason_when_a_setting_is_refused() {
+    let options = || RedisOptions { password: Some("right".into()), ..RedisOptions::default() };
+    let redis = RedisServer::with(&options());
+    let wrong = LinkSettings { password: "wrong".into(), ..LinkSettings::default() };
+    for seeds in [Seeds::Server(local(redis.port())), Seeds::Cluster(vec![local(redis.port())])] {
+        let said = refused(Rig::start(ShardSettings::new(seeds, wrong.clone())));
+        assert!(said.contains("WRONGPASS") && said.contains("engine.redis.password"), "{said}");
+    }
+    let certificates = Arc::new(Certificates::new());
+    let redis = RedisServer::with(&RedisOptions { tls: Some(certificates), ..RedisOptions::default() });
+    let said = refused(Rig::at(redis.tls_port()));
+    assert!(said.contains("engine.redis.tls.enabled: true"), "{said}");
+    let tls = Tls::new(&TlsSettings::default()).unwrap();
+    let link = LinkSettings { tls: Some(tls), ..LinkSettings::default() };
+    for (port, words) in
+        [(redis.port(), "while waiting for TLS"), (redis.tls_port(), "engine.redis.tls.server_ca_pem")]
+    {
+        let said = refused(Rig::start(ShardSettings::new(Seeds::Server(local(port)), link.clone())));
+        assert!(said.contains(words), "{said}");
+    }
+    let set = SentinelSet::start();
+    let said = refused(Rig::at(set.sentinel_ports()[0]));
+    assert!(said.contains("engine.redis.sentinel_address"), "{said}");
+}
+
+#[test]
+fn a_refusal_ends_with_the_dial_that_is_answered_otherwise() {
+    let redis = RedisServer::with(&RedisOptions { password: Some("old".into()), ..RedisOptions::default() });
+    let link = LinkSettings { password: "new".into(), ..LinkSettings::default() };
+    let rig = Rig::start(ShardSettings::new(Seeds::Server(local(redis.port())), link));
+    rig.wait_reason("WRONGPASS");
+    redis.run(&["CONFIG", "SET", "requirepass", "new"]);
+    rig.wait_writable();
 }

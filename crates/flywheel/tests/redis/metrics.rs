@@ -28,7 +28,10 @@ fn connections_probes_deadlines_gaps_and_messages_that_mean_nothing_are_counted(
         grows(&format!("flywheel_redis_connects_total{{kind=\"{kind}\",shard=\"redis[0]\"}}"), 0.0);
     }
     for probe in ["write", "delivery"] {
-        grows(&format!("flywheel_redis_probe_seconds{{probe=\"{probe}\",shard=\"redis[0]\"}}"), 0.0);
+        let labels = format!("{{probe=\"{probe}\",shard=\"redis[0]\"");
+        grows(&format!("flywheel_redis_probe_seconds_count{labels}}}"), 1.0);
+        grows(&format!("flywheel_redis_probe_seconds_sum{labels}}}"), 0.0);
+        grows(&format!("flywheel_redis_probe_seconds_bucket{labels},le=\"2.5\"}}"), 1.0);
     }
     let calls = format!("flywheel_redis_calls{{server=\"{}\",shard=\"redis[0]\"}}", proxy.address());
     assert!(wait_until(PATIENCE, || value(&server, &calls).is_some()), "no link is shown");

@@ -9,7 +9,7 @@ use super::{SlotAnswer, SlotMap};
 use crate::link::{Endpoint, Facts, Link, Mode, Redirect};
 use crate::resp::Command;
 use crate::topology::shard::alive;
-use crate::topology::{Asked, ClusterState, Detail, Routes, Server, Shard, Verdict, judge};
+use crate::topology::{Asked, ClusterState, Detail, Routes, Server, Shard, judge};
 
 /// How often to look whether an owner is down, and to ask who owns its slots while one is.
 const LOOK: Duration = Duration::from_millis(250);
@@ -169,6 +169,16 @@ impl Members {
         })
     }
 
+    /// Why nobody need wait, when every node that is known refuses.
+    pub(in crate::topology) fn refusal(&self) -> Option<String> {
+        let mut first = None;
+        for member in self.servers.values() {
+            let refusal = member.server.refusal()?;
+            first.get_or_insert(refusal);
+        }
+        first
+    }
+
     fn server_at(&mut self, shard: &Shard, endpoint: &Endpoint) -> Option<Arc<Server>> {
         let now = shard.context().now();
         if let Some(member) = self.servers.get_mut(endpoint) {
@@ -179,10 +189,8 @@ impl Members {
             return None;
         }
         let (keys, at) = (shard.settings().keys.clone(), endpoint.to_string());
-        let judged = move |facts: &Facts| match judge(Asked::Cluster, facts, &Detail::default(), &at, &keys) {
-            Verdict::Use => Ok(()),
-            Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
-        };
+        let judged =
+            move |facts: &Facts| judge(Asked::Cluster, facts, &Detail::default(), &at, &keys).admits();
         let admission = shard.admission(Arc::new(judged), "cluster_address");
         let link = shard.settings().link.clone();
         let server = Server::start(endpoint.clone(), link, false, admission, shard.context());
@@ -220,6 +228,8 @@ fn watch(shard: &Shard, server: &Arc<Server>) {
         while states.changed().await.is_ok() {
             let Some(shard) = alive(&weak) else { return };
             shard.refresh.notify_one();
+            // Whoever waits for it looks whether it was refused.
+            shard.touch();
         }
     });
 }

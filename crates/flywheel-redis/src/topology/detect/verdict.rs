@@ -1,6 +1,7 @@
 use super::ClusterState;
 use crate::keys::SLOTS;
 use crate::link::{Facts, Mode, Role};
+use crate::topology::Rejected;
 
 /// Under which key of the configuration an address stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,17 @@ pub enum Verdict {
     Wait(String),
     /// It never will: this sentence says what to write instead.
     Refuse(String),
+}
+
+impl Verdict {
+    /// Whether a connection to it is used.
+    pub(in crate::topology) fn admits(self) -> Result<(), Rejected> {
+        match self {
+            Self::Use => Ok(()),
+            Self::Adapt(_, reason) | Self::Wait(reason) => Err(Rejected { reason, is_refusal: false }),
+            Self::Refuse(reason) => Err(Rejected { reason, is_refusal: true }),
+        }
+    }
 }
 
 /// Further things that a server is asked once its mode is known.

@@ -160,8 +160,9 @@ impl Driver {
         tracing::info!(shard = %shard.settings().name, primary = %at, epoch = chosen.epoch, "the Sentinels name a primary");
         let before = shard.routes().servers.first().and_then(|server| server.states().borrow().facts.clone());
         let is_told = AtomicBool::new(false);
-        let judged = move |facts: &Facts| match judge_master(facts, &at, &name, &keys) {
-            Verdict::Use => {
+        let judged = move |facts: &Facts| {
+            let verdict = judge_master(facts, &at, &name, &keys);
+            if verdict == Verdict::Use {
                 let is_other = before.as_ref().is_some_and(|before| !facts.continues(before));
                 if is_other && !is_told.swap(true, Ordering::Relaxed) {
                     tracing::error!(
@@ -170,9 +171,8 @@ impl Driver {
                          another time; look whether the Sentinels name the right server"
                     );
                 }
-                Ok(())
             }
-            Verdict::Adapt(_, reason) | Verdict::Wait(reason) | Verdict::Refuse(reason) => Err(reason),
+            verdict.admits()
         };
         let admission = shard.admission(Arc::new(judged), "address");
         let link = shard.settings().link.clone();
