@@ -6,6 +6,7 @@
 mod autobahn;
 mod bench;
 mod check;
+mod debian13;
 mod drill;
 mod fuzz;
 mod hygiene;

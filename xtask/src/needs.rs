@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::debian13;
 use crate::shell::{self, Tree};
 
 /// Folder with the JavaScript SDK that the tests drive.
@@ -52,6 +53,11 @@ pub(crate) const NEEDS: &[Need] = &[
             Ok(shell::works("redis-server", &["--version"]) && shell::works("redis-sentinel", &["--version"]))
         },
         install: |tree| apt_without_services(tree, "redis-server redis-sentinel"),
+    },
+    Need {
+        name: "Redis 8 and Valkey 8 of Debian 13, for the engine's tests",
+        is_met: |tree| Ok(debian13::is_there(tree)),
+        install: debian13::install,
     },
     Need {
         name: "HAProxy, for the tests of readiness",

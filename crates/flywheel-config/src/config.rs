@@ -23,7 +23,7 @@ pub use redis::{
 
 pub use endpoints::{
     ConnectStatuses, Endpoint, ErrorMode, HttpApi, Rpc, RpcPing, StreamEndpoint, UniWebSocket, WebSocket,
-    WebSocketCompression,
+    WebSocketCompression, WebSocketLimits,
 };
 pub use server::{HttpServer, Log, LogLevel, Node, Readiness, Shutdown};
 

@@ -36,7 +36,7 @@ pub use config::{
     HttpServer, Log, LogLevel, Node, PersonalChannel, Proxies, Proxy, Readiness, RedisAddress, RedisPresence,
     RedisSentinels, RedisServers, RedisSettings, RedisShard, RedisTls, RedisTopology, Rpc, RpcPing, Shutdown,
     StatusMeaning, StatusTransform, StreamEndpoint, TokenConfig, UniWebSocket, WebSocket,
-    WebSocketCompression,
+    WebSocketCompression, WebSocketLimits,
 };
 pub use dotenv::parse_dotenv;
 pub use file::{File, Format};

@@ -284,7 +284,7 @@ impl Hub {
         let Some(client) = self.clients.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        let turn = Turn { now, settings, effects: &mut self.scratch };
+        let turn = Turn { now, settings, queued: 0, effects: &mut self.scratch };
         let wanted = client.session.poll_timeout(&turn);
         if wanted < client.timer_at {
             client.timer_at = wanted;
@@ -352,7 +352,7 @@ impl Hub {
             else {
                 continue;
             };
-            let mut turn = Turn { now, settings, effects: scratch };
+            let mut turn = Turn { now, settings, queued: 0, effects: scratch };
             let session = &mut client.session;
             let deliver = match &event.kind {
                 ChannelEventKind::Publication(publication, epoch, base) => {

@@ -19,7 +19,7 @@ impl Span {
     }
 }
 
-/// A queue grew beyond its bound; nothing was queued.
+/// A queue whose socket takes no more would grow beyond its bound; nothing was queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
 
@@ -75,7 +75,7 @@ const ARENA_FULL: usize = 512 << 10;
 const SLICES_MAX: usize = 64;
 
 impl Outbox {
-    /// No queue may hold more than `queue_bytes_max` bytes.
+    /// No queue may hold more than `queue_bytes_max` bytes, beside those of the tick in which its socket stops taking more.
     pub fn new(queue_bytes_max: usize) -> Self {
         Self { arena: Vec::new(), queues: Vec::new(), dirty: Vec::new(), queue_bytes_max }
     }
@@ -115,14 +115,17 @@ impl Outbox {
 
     /// Queues bytes of the arena for a connection.
     ///
+    /// As long as nothing is known of a socket that takes no more, all of a tick is accepted: how much is too much shows
+    /// when it is flushed, before the arena [is full](Self::is_full).
+    ///
     /// # Errors
-    /// [`Overflow`] when the queue would hold more than it may.
+    /// [`Overflow`] when the socket takes no more and the queue would hold more than it may.
     pub fn push(&mut self, slot: u32, span: Span) -> Result<(), Overflow> {
         let Some(queue) = self.queues.get_mut(slot as usize) else {
             return Ok(());
         };
         queue.bytes += span.len();
-        if queue.bytes > self.queue_bytes_max {
+        if queue.bytes > self.queue_bytes_max && queue.blocked {
             queue.bytes -= span.len();
             return Err(Overflow);
         }
@@ -359,12 +362,28 @@ mod tests {
     #[test]
     fn a_queue_has_a_bound() {
         let mut outbox = outbox();
+        let mut sockets = vec![Vec::new(), Vec::new()];
         let span = outbox.append(|arena| arena.resize(600, 0));
         outbox.push(0, span).unwrap();
+        tick(&mut outbox, &mut sockets, 0);
+        let span = outbox.append(|arena| arena.resize(600, 0));
         assert_eq!(outbox.push(0, span), Err(Overflow));
         assert_eq!(outbox.queued(0), 600);
         outbox.discard(0);
         assert_eq!(outbox.queued(0), 0);
+    }
+
+    #[test]
+    fn a_burst_beyond_the_bound_is_the_business_of_a_socket_that_takes_it() {
+        let mut outbox = outbox();
+        let mut sockets = vec![Vec::new(), Vec::new()];
+        let span = outbox.append(|arena| arena.resize(600, 0));
+        (0..5).for_each(|_| outbox.push(0, span).unwrap());
+        tick(&mut outbox, &mut sockets, 2900);
+        assert_eq!((sockets[0].len(), outbox.queued(0)), (2900, 100));
+        let span = outbox.append(|arena| arena.resize(600, 0));
+        outbox.push(0, span).unwrap();
+        assert_eq!(outbox.push(0, span), Err(Overflow), "it takes no more");
     }
 
     #[test]

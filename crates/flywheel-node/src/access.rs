@@ -29,6 +29,19 @@ pub struct Access {
 }
 
 impl Access {
+    /// Whoever has a token that `connection` believes may connect, as often as they like, and nobody else.
+    pub fn with_tokens(connection: Arc<Verifier>) -> Self {
+        Self {
+            connection,
+            subscription: None,
+            anonymous_without_token: false,
+            refuse_anonymous_tokens: false,
+            insecure: false,
+            user_connection_limit: None,
+            backends: Backends::default(),
+        }
+    }
+
     /// Who brings `token`, which may be empty, or is named by a trusted header.
     pub(crate) fn authenticate(
         &self,

@@ -45,6 +45,33 @@ pub struct NodeParts {
     pub metrics: Arc<Metrics>,
 }
 
+impl NodeParts {
+    /// A node on one engine that is alone: there are no other nodes, nobody publishes keys, and it stands on nothing outside
+    /// the process. Its names are fit for tests.
+    pub fn alone<E: Broker + Presence>(
+        engine: &Arc<E>,
+        routes: Arc<Routes>,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Self {
+        Self {
+            uid: "node".to_owned(),
+            name: "node".to_owned(),
+            version: "0".to_owned(),
+            broker: Arc::clone(engine) as Arc<dyn Broker>,
+            presence: Arc::clone(engine) as Arc<dyn Presence>,
+            key_sets: Arc::new(()),
+            control: None,
+            dependencies: Arc::new(()),
+            health: HealthSettings::default(),
+            routes,
+            clock,
+            tasks,
+            metrics: Arc::new(Metrics::new("0")),
+        }
+    }
+}
+
 /// One server process, apart from its sockets.
 pub struct Node {
     pub(crate) parts: NodeParts,

@@ -5,24 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
-use flywheel_engine::{
-    Answer, Call, Fault, FaultyEngine, KeySetError, KeySets, MemoryEngine, MemoryLimits, Presence,
-};
-use flywheel_metrics::Metrics;
+use flywheel_auth::{TokenSettings, Verifier};
+use flywheel_engine::{Answer, Call, Fault, FaultyEngine, MemoryEngine, MemoryLimits, Presence};
 use flywheel_model::{Channel, ClientInfo};
-use flywheel_node::{Access, Backends, HealthSettings, Node, NodeParts, Routes, Undo};
+use flywheel_node::{Access, Node, NodeParts, Routes, Undo};
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::{Ask, Outcome, Settings, SubscribePlan, Tell};
 use tokio::runtime::Runtime;
-
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
-    }
-}
 
 struct World {
     runtime: Runtime,
@@ -40,30 +29,13 @@ impl World {
         let (sink, random) = (Arc::clone(&routes), Random::seeded(1));
         let memory = Arc::new(MemoryEngine::new(sink, clock.clone(), random, MemoryLimits::default()));
         let engine = Arc::new(FaultyEngine::new(Arc::clone(&memory)));
-        let parts = NodeParts {
-            uid: "node".into(),
-            name: "node".into(),
-            version: "0".into(),
-            broker: engine.clone(),
-            presence: engine.clone(),
-            key_sets: Arc::new(NoKeys),
-            control: None,
-            dependencies: Arc::new(()),
-            health: HealthSettings::default(),
-            routes,
-            clock,
-            tasks,
-            metrics: Arc::new(Metrics::new("0")),
-        };
+        let tokens = Arc::new(Verifier::new(TokenSettings::default()).unwrap());
         let access = Access {
-            connection: Arc::new(Verifier::new(TokenSettings::default()).unwrap()),
-            subscription: None,
             anonymous_without_token: true,
-            refuse_anonymous_tokens: false,
-            insecure: false,
             user_connection_limit: Some(1),
-            backends: Backends::default(),
+            ..Access::with_tokens(tokens)
         };
+        let parts = NodeParts::alone(&engine, routes, clock, tasks);
         let node = Node::new(parts, Settings::default(), access);
         Self { runtime, engine, memory, node }
     }

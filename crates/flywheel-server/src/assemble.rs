@@ -11,13 +11,12 @@ use flywheel_config::{Config, ErrorMode, TokenConfig};
 use flywheel_node::{Access, Backends, HealthSettings, Scope};
 use flywheel_session::{PersonalChannel, Settings};
 use flywheel_transport::{DoorSettings, Packing, ReactorSettings};
-use flywheel_websocket::Rules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::{proxies, tokens, transports};
 
 /// Where a duration or number is off, something longer or larger than any operation.
-const FOREVER: Duration = Duration::from_hours(8760);
+pub(crate) const FOREVER: Duration = Duration::from_hours(8760);
 /// Commands in flight when the configuration leaves it to the server.
 const COMMANDS_IN_FLIGHT: usize = 256;
 
@@ -109,26 +108,22 @@ pub(crate) fn door(config: &Config) -> anyhow::Result<DoorSettings> {
     })
 }
 
-pub(crate) fn reactor(config: &Config) -> ReactorSettings {
+pub(crate) fn reactor() -> ReactorSettings {
     ReactorSettings {
         // Source: configuration-v6, section 3.1.
         handshake_timeout: Duration::from_secs(10),
-        write_timeout: config.websocket.write_timeout.unwrap_or(FOREVER),
-        rules: Rules {
-            max_message: config.websocket.message_size_limit.unwrap_or(usize::MAX),
-            ..Rules::default()
-        },
-        decompressed_max: config.websocket.decompressed_message_size_limit.unwrap_or(usize::MAX),
+        limits: Arc::default(),
     }
 }
 
 /// How messages are compressed for the clients that agree to it. A shard compresses a message once for all of them, so
 /// clients that only listen share the level and the threshold of the others, where there are others.
 pub(crate) fn packing(config: &Config) -> Packing {
-    config.websocket.compression.or(config.uni_websocket.compression).map_or_else(
-        Packing::default,
-        |compression| Packing { level: compression.level, min_size: compression.min_size },
-    )
+    let both_ways = config.websocket.compression.filter(|_| !config.websocket.disabled);
+    both_ways.or(config.uni_websocket.compression).map_or_else(Packing::default, |compression| Packing {
+        level: compression.level,
+        min_size: compression.min_size,
+    })
 }
 
 pub(crate) fn endpoints(config: &Config, dev: bool) -> anyhow::Result<Endpoints> {

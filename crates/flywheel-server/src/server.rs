@@ -166,7 +166,7 @@ impl Server {
             });
             let http = Arc::clone(&http);
             let handoff = move |handoff: Handoff| http.serve(handoff.stream, handoff.read, exposure);
-            let settings = assemble::reactor(&config);
+            let settings = assemble::reactor();
             let mut reactor = Reactor::new(listener, clock.clone(), settings, handoff, bell, poll, sessions)
                 .context("cannot start a shard")?;
             reactor.adopt_from(adoptions);

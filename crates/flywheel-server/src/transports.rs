@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flywheel_config::{Config, ConnectStatuses, StreamEndpoint};
+use flywheel_config::{Config, ConnectStatuses, StreamEndpoint, WebSocketLimits};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::Transport;
-use flywheel_transport::{EmulationEndpoint, Endpoint, Farewell, Statuses};
+use flywheel_transport::{ConnectionLimits, EmulationEndpoint, Endpoint, Farewell, Statuses};
+use flywheel_websocket::Rules;
+
+use crate::assemble::FOREVER;
 
 pub(crate) fn endpoints(config: &Config) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     if !config.websocket.disabled {
         let compression = config.websocket.compression.is_some();
-        let prefix = &config.websocket.handler_prefix;
-        endpoints.push(Endpoint { compression, ..Endpoint::new(Transport::WebSocket, prefix) });
+        let limits = limits(&config.websocket.limits);
+        let endpoint = Endpoint::new(Transport::WebSocket, &config.websocket.handler_prefix);
+        endpoints.push(Endpoint { compression, limits, ..endpoint });
     }
     for (transport, configured) in [
         (Transport::Sse, &config.sse),
@@ -28,10 +32,19 @@ pub(crate) fn endpoints(config: &Config) -> Vec<Endpoint> {
         let farewell =
             Farewell { push: !uni.disable_disconnect_push, close_frame: !uni.disable_closing_handshake };
         let compression = uni.compression.is_some();
+        let limits = limits(&uni.limits);
         let endpoint = Endpoint::new(Transport::UniWebSocket, &uni.handler_prefix);
-        endpoints.push(Endpoint { farewell, compression, ..endpoint });
+        endpoints.push(Endpoint { farewell, compression, limits, ..endpoint });
     }
     endpoints
+}
+
+fn limits(configured: &WebSocketLimits) -> Arc<ConnectionLimits> {
+    Arc::new(ConnectionLimits {
+        write_timeout: configured.write_timeout.unwrap_or(FOREVER),
+        rules: Rules { max_message: configured.message_size_limit.unwrap_or(usize::MAX), ..Rules::default() },
+        decompressed_max: configured.decompressed_message_size_limit.unwrap_or(usize::MAX),
+    })
 }
 
 fn stream(transport: Transport, configured: &StreamEndpoint) -> Endpoint {

@@ -14,6 +14,7 @@ use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Tel
 use crate::liveness::Liveness;
 use crate::permission::{Admission, may_subscribe};
 use crate::session::{Connecting, Phase, Session, ttl};
+use crate::subscribe::weight;
 use crate::subscription::{Origin, Subscription, Wishes};
 
 impl Session {
@@ -43,6 +44,7 @@ impl Session {
             requested: request.subs,
             claims: None,
             results: BTreeMap::new(),
+            recovered_bytes: 0,
             outstanding: 0,
             vouched: false,
             early: Vec::new(),
@@ -166,9 +168,18 @@ impl Session {
         Ok(channels)
     }
 
+    /// Bytes that replies which are still to be sent will take, as far as they are known.
+    pub(crate) fn collected_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Connecting(connecting) => connecting.recovered_bytes,
+            _ => 0,
+        }
+    }
+
     /// One more server-side subscription is set up.
     pub(crate) fn collect_result(&mut self, channel: &Channel, result: SubscribeResult) {
         if let Phase::Connecting(connecting) = &mut self.phase {
+            connecting.recovered_bytes += weight(&result.publications);
             connecting.results.insert(channel.as_str().to_owned(), result);
             connecting.outstanding -= 1;
         }

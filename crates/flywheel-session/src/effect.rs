@@ -1,13 +1,16 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use flywheel_model::{
-    Caller, Channel, ClientInfo, ConnectClaims, Now, Payload, Renewal, StreamPosition, SubscribeGrant,
-    SubscriptionClaims, UserId,
+    Caller, Channel, ChannelError, ChannelOptions, ClientInfo, ConnectClaims, Now, Payload, Renewal,
+    StreamPosition, SubscribeGrant, SubscriptionClaims, UserId,
 };
 use flywheel_protocol::client::{PresenceResult, PresenceStatsResult, ServerMessage};
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::{History, HistoryQuery};
 
 use crate::Settings;
+use crate::refusal::{Fault, Refusal};
 use crate::subscription::{SubKey, SubRef};
 
 /// What a session sees of the world during one call, and where its effects go.
@@ -17,6 +20,8 @@ pub struct Turn<'a> {
     pub now: Now,
     /// The settings in force.
     pub settings: &'a Settings,
+    /// Bytes that the client's socket has not taken yet.
+    pub queued: usize,
     /// Effects are appended here and must be carried out in order.
     pub effects: &'a mut Vec<Effect>,
 }
@@ -32,6 +37,21 @@ impl Turn<'_> {
 
     pub(crate) fn tell(&mut self, tell: Tell) {
         self.effects.push(Effect::Tell(tell));
+    }
+
+    /// Tells the operator what is wrong with a command about this channel; returns what the client is told.
+    pub(crate) fn refuse(&mut self, channel: &str, fault: Fault) -> Failure {
+        self.effects.push(Effect::Explain(Box::new(Refusal::new(channel, fault))));
+        fault.into()
+    }
+
+    /// The rules for a channel that a command names, which must not be empty.
+    pub(crate) fn options_of(&mut self, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
+        match self.settings.rules.checked(channel) {
+            Ok(options) => Ok(Arc::clone(options)),
+            Err(ChannelError::IllegalName) => Err(self.refuse(channel, Fault::IllegalName)),
+            Err(error @ ChannelError::UnknownNamespace) => Err(error.into()),
+        }
     }
 }
 
@@ -59,6 +79,8 @@ pub enum Effect {
     Ask(Context, Ask),
     /// Tell the node; nobody waits for it.
     Tell(Tell),
+    /// Write down why the client's command was refused: the client is told only a code.
+    Explain(Box<Refusal>),
 }
 
 /// A question to the node.
@@ -289,11 +311,11 @@ impl From<flywheel_protocol::client::NotJson> for Failure {
     }
 }
 
-impl From<flywheel_model::ChannelError> for Failure {
-    fn from(error: flywheel_model::ChannelError) -> Self {
+impl From<ChannelError> for Failure {
+    fn from(error: ChannelError) -> Self {
         match error {
-            flywheel_model::ChannelError::UnknownNamespace => Self::Error(ErrorCode::UNKNOWN_CHANNEL),
-            flywheel_model::ChannelError::IllegalName => Self::Error(ErrorCode::BAD_REQUEST),
+            ChannelError::UnknownNamespace => Self::Error(ErrorCode::UNKNOWN_CHANNEL),
+            ChannelError::IllegalName => Self::Error(ErrorCode::BAD_REQUEST),
         }
     }
 }

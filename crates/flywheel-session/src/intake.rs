@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flywheel_model::{ChannelOptions, Epoch, Publication, StreamPosition};
 use flywheel_protocol::client::{self as wire, DataForm, Encoding, FilterNode, NotJson};
-use flywheel_stream::{Filter, InvalidFilter, NodeView, delta};
+use flywheel_stream::{Filter, NodeView, delta};
 
-use crate::Deliver;
 use crate::subscription::Wishes;
+use crate::{Deliver, Fault};
 
 /// What a subscription lets through. Filter and delta exclude each other: a patch needs the publication before it.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ impl Intake {
     ///
     /// # Errors
     /// The filter is malformed, or the channel allows none.
-    pub(crate) fn new(options: &ChannelOptions, wishes: &Wishes) -> Result<Self, Refused> {
+    pub(crate) fn new(options: &ChannelOptions, wishes: &Wishes) -> Result<Self, Fault> {
         match &wishes.filter {
-            Some(_) if !options.allow_tags_filter => Err(Refused),
+            Some(_) if !options.allow_tags_filter => Err(Fault::FilterNotAllowed),
             Some(node) => Filter::new(&**node, view)
                 .map(|filter| Self::Filtered(Box::new(filter)))
-                .map_err(Refused::from),
+                .map_err(Fault::Filter),
             None if wishes.delta && options.allow_delta => Ok(Self::Delta(None)),
             None => Ok(Self::Plain),
         }
@@ -106,16 +106,6 @@ impl Intake {
         // A client that recovered nothing may hold nothing, if it is a new process.
         *held = before.map(|last| Box::new(StreamPosition { offset: last.offset, epoch: epoch.clone() }));
         Ok(sent)
-    }
-}
-
-/// The wishes ask for what the channel does not have: error 107.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused;
-
-impl From<InvalidFilter> for Refused {
-    fn from(_: InvalidFilter) -> Self {
-        Self
     }
 }
 

@@ -3,10 +3,10 @@
 //! Source: client protocol, sections 5.4 and 5.10.
 
 use flywheel_model::{Channel, StreamPosition};
-use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{Empty, Reply, ReplyBody, Request, ServerMessage, UnsubscribeRequest};
 
 use crate::effect::{Effect, Failure, Tell, Turn};
+use crate::refusal::Fault;
 use crate::session::Session;
 use crate::subscription::{Queued, State, SubKey, SubRef, Subscription};
 
@@ -123,7 +123,7 @@ impl Session {
         request: UnsubscribeRequest,
     ) -> Result<(), Failure> {
         if request.channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse("", Fault::NoName));
         }
         let channel = request.channel.clone();
         if self.queue_behind_subscribe(&channel, id, || Request::Unsubscribe(request)) {

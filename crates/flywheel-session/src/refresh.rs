@@ -9,6 +9,7 @@ use flywheel_protocol::client::{
 use flywheel_protocol::{Disconnect, ErrorCode};
 
 use crate::effect::{Ask, Context, Failure, Outcome, Turn};
+use crate::refusal::Fault;
 use crate::session::{Session, ttl};
 use crate::subscription::SubRef;
 
@@ -34,7 +35,7 @@ impl Session {
             _ => return Err(ErrorCode::INTERNAL.into()),
         };
         if claims.user != self.user {
-            return Err(Failure::InvalidToken);
+            return Err(turn.refuse("", Fault::ForeignToken));
         }
         if claims.expire_at.is_some_and(|moment| moment <= turn.now.unix()) {
             return Err(ErrorCode::EXPIRED.into());
@@ -71,7 +72,7 @@ impl Session {
         request: SubRefreshRequest,
     ) -> Result<(), Failure> {
         if request.channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse("", Fault::NoName));
         }
         if self.queue_behind_subscribe(&request.channel, id, || Request::SubRefresh(request.clone())) {
             return Ok(());
@@ -86,7 +87,7 @@ impl Session {
             return Err(Disconnect::BAD_REQUEST.into());
         }
         if request.token.is_empty() {
-            return Err(ErrorCode::BAD_REQUEST.into());
+            return Err(turn.refuse(&request.channel, Fault::NoToken));
         }
         let sub = self.subs.reference(key);
         self.ask(turn, Context::SubRefresh { id, sub }, Ask::Verify(request.token));
@@ -112,7 +113,7 @@ impl Session {
             return Err(ErrorCode::PERMISSION_DENIED.into());
         };
         if !meant || claims.channel != subscription.channel {
-            return Err(Failure::InvalidToken);
+            return Err(turn.refuse(claims.channel.as_str(), Fault::ForeignToken));
         }
         let expire_at = claims.grant.expire_at;
         if expire_at.is_some_and(|moment| moment <= turn.now.unix()) {

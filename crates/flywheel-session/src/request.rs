@@ -6,15 +6,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flywheel_model::{Channel, ChannelOptions};
+use flywheel_protocol::ErrorCode;
 use flywheel_protocol::client::{
     Empty, HistoryRequest, HistoryResult, PresenceRequest, PresenceStatsRequest, PublishRequest, ReplyBody,
     Request,
 };
-use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_stream::HistoryQuery;
 
 use crate::effect::{Ask, Context, Failure, Outcome, Turn, presence_result};
 use crate::permission::{Operation, may};
+use crate::refusal::Fault;
 use crate::session::Session;
 
 /// The `type` of a publish into a map channel.
@@ -59,7 +60,7 @@ impl Session {
             return Err(ErrorCode::PERMISSION_DENIED.into());
         }
         if !options.publication_data_format.admits(&data) {
-            return Err(ErrorCode::BAD_REQUEST.into());
+            return Err(turn.refuse(&request.channel, Fault::DataFormat));
         }
         // Where a backend decides, it alone does.
         let caller = options.publish_proxy_enabled.then(|| Box::new(self.caller()));
@@ -140,7 +141,7 @@ impl Session {
         Ok(())
     }
 
-    fn check_presence(&self, turn: &Turn<'_>, channel: &str) -> Result<(), Failure> {
+    fn check_presence(&self, turn: &mut Turn<'_>, channel: &str) -> Result<(), Failure> {
         let options = resolve(turn, channel)?;
         if !options.presence {
             return Err(ErrorCode::NOT_AVAILABLE.into());
@@ -164,7 +165,7 @@ impl Session {
         self.permit(turn, &options, Operation::History, &request.channel)?;
         let since = request.since.map(flywheel_model::StreamPosition::from);
         if request.reverse && since.as_ref().is_some_and(|since| since.offset == 0) {
-            return Err(ErrorCode::BAD_REQUEST.into());
+            return Err(turn.refuse(&request.channel, Fault::ReverseSinceStart));
         }
         let most = turn.settings.history_limit;
         let limit = match usize::try_from(request.limit) {
@@ -213,9 +214,9 @@ impl Session {
 }
 
 /// The options of a channel that a command names.
-fn resolve(turn: &Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
+fn resolve(turn: &mut Turn<'_>, channel: &str) -> Result<Arc<ChannelOptions>, Failure> {
     if channel.is_empty() {
-        return Err(Disconnect::BAD_REQUEST.into());
+        return Err(turn.refuse(channel, Fault::NoName));
     }
-    Ok(Arc::clone(turn.settings.rules.checked(channel)?))
+    turn.options_of(channel)
 }

@@ -98,6 +98,8 @@ pub(crate) struct Connecting {
     pub claims: Option<Box<flywheel_model::ConnectClaims>>,
     /// Results of server-side subscriptions, until there are `outstanding` none.
     pub results: BTreeMap<String, SubscribeResult>,
+    /// Bytes of publications in the results.
+    pub recovered_bytes: usize,
     pub outstanding: usize,
     /// Whether the backend said who it is.
     pub vouched: bool,

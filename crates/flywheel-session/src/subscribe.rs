@@ -9,7 +9,7 @@ use flywheel_model::{
     SubscriptionClaims,
 };
 use flywheel_protocol::client::{
-    Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
+    self as wire, Push, PushBody, Reply, ReplyBody, Request, ServerMessage, SubscribePush, SubscribeRequest,
     SubscribeResult,
 };
 use flywheel_protocol::{Disconnect, ErrorCode};
@@ -18,6 +18,7 @@ use flywheel_stream::{Filter, Held, History, HistoryQuery, Merged, Recovered, Re
 use crate::effect::{Ask, Context, Effect, Failure, Outcome, SubscribePlan, Turn};
 use crate::intake::Intake;
 use crate::permission::{Admission, Operation, may, may_subscribe};
+use crate::refusal::Fault;
 use crate::session::{Session, ttl};
 use crate::subscription::{Origin, Pending, Queued, State, SubRef, Subscription, Terms, Wishes};
 
@@ -32,19 +33,19 @@ impl Session {
         id: u32,
         request: SubscribeRequest,
     ) -> Result<(), Failure> {
-        let rules = &turn.settings.rules;
+        let name_max = turn.settings.rules.max_length;
         let channel = request.channel.as_str();
         if channel.is_empty() {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse(channel, Fault::NoName));
         }
         if request.type_ == SHARED_POLL {
             return Err(ErrorCode::NOT_AVAILABLE.into());
         }
         if request.type_ <= 0 && !matches!(request.delta.as_str(), "" | "fossil") {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse(channel, Fault::Delta));
         }
-        if channel.len() > rules.max_length {
-            return Err(ErrorCode::BAD_REQUEST.into());
+        if channel.len() > name_max {
+            return Err(turn.refuse(channel, Fault::LongName(name_max)));
         }
         if let Some(key) = self.subs.key_of(channel) {
             // Behind an unsubscribe that waits for the subscription to be set up, it is a new one.
@@ -59,12 +60,12 @@ impl Session {
         if self.subs.len() >= turn.settings.channel_limit {
             return Err(ErrorCode::LIMIT_EXCEEDED.into());
         }
-        let options = Arc::clone(rules.checked(channel)?);
+        let options = turn.options_of(channel)?;
         if MAP_TYPES.contains(&request.type_) {
             return Err(ErrorCode::PERMISSION_DENIED.into());
         }
         if request.type_ > SHARED_POLL {
-            return Err(ErrorCode::BAD_REQUEST.into());
+            return Err(turn.refuse(channel, Fault::Type(request.type_)));
         }
         let mut wishes = Wishes::of(&request);
         let mut by_backend = false;
@@ -131,7 +132,8 @@ impl Session {
         let State::Subscribing(pending) = &mut subscription.state else {
             return Ok(());
         };
-        let intake = Intake::new(&options, &pending.wishes).map_err(|_refused| ErrorCode::BAD_REQUEST)?;
+        let intake =
+            Intake::new(&options, &pending.wishes).map_err(|fault| turn.refuse(channel.as_str(), fault))?;
         let terms = Terms::new(
             &options,
             grant.overrides,
@@ -168,7 +170,7 @@ impl Session {
         };
         let result = match outcome {
             Outcome::Verified(claims) => {
-                self.authorized(sub, claims).and_then(|grant| self.start(turn, sub, grant))
+                self.authorized(turn, sub, claims).and_then(|grant| self.start(turn, sub, grant))
             }
             Outcome::Authorized(grant) => grant.and_then(|grant| self.start(turn, sub, *grant)),
             Outcome::Subscribed(history) => history.and_then(|history| self.establish(turn, sub, history)),
@@ -193,6 +195,7 @@ impl Session {
     /// Judges a subscription token.
     fn authorized(
         &mut self,
+        turn: &mut Turn<'_>,
         sub: SubRef,
         claims: Result<Box<SubscriptionClaims>, Failure>,
     ) -> Result<SubscribeGrant, Failure> {
@@ -202,7 +205,7 @@ impl Session {
         };
         let matches = self.subs.find(sub).is_some_and(|subscription| subscription.channel == claims.channel);
         if !matches || !self.is_meant_by(&claims) {
-            return Err(Failure::InvalidToken);
+            return Err(turn.refuse(claims.channel.as_str(), Fault::ForeignToken));
         }
         Ok(claims.grant)
     }
@@ -221,6 +224,7 @@ impl Session {
         history: Option<History>,
     ) -> Result<(), Failure> {
         let encoding = self.encoding();
+        let room = turn.settings.queue_bytes_max.saturating_sub(turn.queued + self.collected_bytes());
         let Some(subscription) = self.subs.find(sub) else {
             return Ok(());
         };
@@ -243,8 +247,7 @@ impl Session {
             let mut start = Start::new(pending, history.unwrap_or_default(), subscription.intake.filter())?;
             let epoch = start.position.epoch.clone();
             let mut publications = subscription.intake.recovered(encoding, &start.publications, &epoch)?;
-            let bytes: usize = publications.iter().map(|publication| publication.data.len()).sum();
-            if bytes > turn.settings.queue_bytes_max {
+            if weight(&publications) > room {
                 // No queue would take it: the client would be too slow for it now and each time it comes back.
                 start = start.given_up(pending)?;
                 publications = subscription.intake.recovered(encoding, &[], &epoch)?;
@@ -360,6 +363,11 @@ impl Start {
         }
         Ok(Self::at(self.position))
     }
+}
+
+/// Roughly the bytes that they take in a reply.
+pub(crate) fn weight(publications: &[wire::Publication]) -> usize {
+    publications.iter().map(wire::Publication::weight).sum()
 }
 
 /// Takes the held-back publications out, leaving joins and leaves for after the reply.

@@ -67,6 +67,11 @@ impl JsonClient {
         self.connection.send(text.as_bytes());
     }
 
+    /// The next message that is no ping, whole; panics when the connection ends or none comes.
+    pub fn message(&mut self) -> Value {
+        self.next_value(PATIENCE).unwrap_or_else(|event| panic!("no message, but {event:?}"))
+    }
+
     /// The next push, without its wrapper; panics when the connection ends or none comes.
     pub fn push(&mut self) -> Value {
         self.push_within(PATIENCE).expect("a push")

@@ -10,6 +10,7 @@
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`Bound`] holds what a test measured against what the failure matrix states; [`Footprint`] does so for memory.
 //! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
 //! - [`Http`] is a small blocking HTTP/1.1 client, [`proto`] writes and prints Protobuf without generated code.
@@ -27,11 +28,13 @@
 #![expect(clippy::disallowed_methods, reason = "end-to-end tests run against the real clock")]
 
 mod backing;
+mod bound;
 mod client;
 mod connection;
 mod cutter;
 pub mod drill;
 mod external;
+mod footprint;
 mod http;
 mod key_server;
 mod orders;
@@ -48,17 +51,19 @@ mod transcript;
 mod wait;
 
 pub use backing::{Asked, Backing, redirect, with_status};
+pub use bound::Bound;
 pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
 pub use cutter::{Cut, Cutter};
 pub use external::{Checks, Sdk, installed, run_checks, sdk_folder, workspace_folder};
+pub use footprint::Footprint;
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
 pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
 pub use redis::{
     Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,
-    RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
+    RedisRelease, RedisReply, RedisServer, SeenReply, SentinelOptions, SentinelSet,
 };
 pub use rustix::process::Signal;
 pub use server::Server;

@@ -3,13 +3,16 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use flywheel_hub::{ClientKey, Outbox};
 use flywheel_model::Now;
 use flywheel_runtime::Clock;
-use flywheel_transport::{Admission, Application, Control, Io, Reactor, ReactorSettings, listen};
+use flywheel_transport::{
+    Admission, Application, ConnectionLimits, Control, Io, Reactor, ReactorSettings, listen,
+};
 use flywheel_websocket::{Deflate, Deflater, MessageKind, Opcode, Request, Rules, Utf8, write_frame};
 
 /// Echoes WebSocket messages of up to 16 MiB in up to 65,537 fragments.
@@ -89,8 +92,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
     let rules = Rules { utf8: Utf8::Check, max_message: 16 << 20, max_fragments: 65_537, ..Rules::default() };
     let (handshake_timeout, write_timeout) = (Duration::from_secs(10), Duration::from_secs(10));
-    let decompressed_max = rules.max_message;
-    let settings = ReactorSettings { handshake_timeout, write_timeout, rules, decompressed_max };
+    let limits = ConnectionLimits { write_timeout, rules, decompressed_max: rules.max_message };
+    let settings = ReactorSettings { handshake_timeout, limits: Arc::new(limits) };
     let (poll, bell) = Reactor::<Echo>::poll_and_bell()?;
     let deflater = deflate.then(|| Deflater::new(1));
     let echo = Echo { outbox: Outbox::new(64 << 20), deflater, agreed: Vec::new() };

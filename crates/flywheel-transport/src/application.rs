@@ -1,10 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_hub::{ClientKey, Outbox};
 use flywheel_model::Now;
 use flywheel_websocket::{Deflate, MessageKind, Request};
 
-use crate::Io;
+use crate::{ConnectionLimits, Io};
 
 /// What becomes of a connection's first request.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ pub trait Application {
 
     /// The head of a connection's first request is complete; `rest` was read behind it.
     fn admit(&mut self, request: &Request<'_>, rest: &[u8]) -> Admission<Self::Context>;
+
+    /// What the connection may do of whose request this is remembered; `None` leaves it at the reactor's settings. Asked
+    /// before it is [`opened`](Self::opened).
+    fn limits(&self, _context: &Self::Context) -> Option<Arc<ConnectionLimits>> {
+        None
+    }
 
     /// The connection is a WebSocket now, or the response that does not end may begin.
     fn opened(&mut self, io: &mut Io, key: ClientKey, context: Self::Context);

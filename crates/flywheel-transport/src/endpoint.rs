@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use flywheel_protocol::client::Transport;
 
+use crate::ConnectionLimits;
+
 /// Where clients of one transport connect.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -18,6 +20,8 @@ pub struct Endpoint {
     pub farewell: Farewell,
     /// Whether a WebSocket agrees to compress messages.
     pub compression: bool,
+    /// What each of its connections may do. Connections keep what was in force when they came.
+    pub limits: Arc<ConnectionLimits>,
 }
 
 /// The statuses of connect requests that fail.
@@ -59,6 +63,7 @@ impl Endpoint {
             statuses: None,
             farewell: Farewell::default(),
             compression: false,
+            limits: Arc::default(),
         }
     }
 }

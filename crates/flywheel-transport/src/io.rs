@@ -1,5 +1,6 @@
 use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_hub::{ClientKey, Flushed, Outbox, Wheel};
@@ -8,6 +9,7 @@ use flywheel_websocket::{CloseCode, Closing, write_ping};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
+use crate::ConnectionLimits;
 use crate::socket::{Afterwards, Socket, Stage};
 
 /// A place for a connection.
@@ -43,7 +45,6 @@ pub struct Io {
     pub(crate) ready: Vec<u32>,
     /// Connections whose response is complete, and which may carry another request.
     pub(crate) answered: Vec<u32>,
-    write_timeout: Duration,
     written: u64,
 }
 
@@ -53,7 +54,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(2);
 
 impl Io {
-    pub(crate) fn new(registry: Registry, now: Now, write_timeout: Duration) -> Self {
+    pub(crate) fn new(registry: Registry, now: Now) -> Self {
         Self {
             registry,
             places: Vec::new(),
@@ -64,7 +65,6 @@ impl Io {
             dead: Vec::new(),
             ready: Vec::new(),
             answered: Vec::new(),
-            write_timeout,
             written: 0,
         }
     }
@@ -201,9 +201,9 @@ impl Io {
                 if progress > 0 || socket.blocked_since.is_none() {
                     socket.blocked_since = Some(now);
                 }
-                let key = socket.key;
+                let (key, timeout) = (socket.key, socket.limits.write_timeout);
                 if !socket.watches_writing {
-                    self.alarms.set(now + self.write_timeout, (key, Alarm::Writing));
+                    self.alarms.set(now + timeout, (key, Alarm::Writing));
                     self.watch(slot, true);
                 }
             }
@@ -256,10 +256,11 @@ impl Io {
 
     /// A timer went off: is the connection still in the state for which it was set?
     pub(crate) fn alarm(&mut self, key: ClientKey, alarm: Alarm) {
-        let (now, timeout) = (self.now.at, self.write_timeout);
+        let now = self.now.at;
         let Some(socket) = self.socket(key.slot).filter(|socket| socket.key == key) else {
             return;
         };
+        let timeout = socket.limits.write_timeout;
         let overdue = match (alarm, &socket.stage) {
             (Alarm::Handshake, Stage::Handshake(_)) | (Alarm::Closing, Stage::Lingering) => true,
             (Alarm::Closing, Stage::Open(open)) => open.closing != Closing::Open,
@@ -283,7 +284,12 @@ impl Io {
     }
 
     /// Takes a connection in and has epoll watch it.
-    pub(crate) fn insert(&mut self, mut stream: mio::net::TcpStream, stage: Stage) -> io::Result<ClientKey> {
+    pub(crate) fn insert(
+        &mut self,
+        mut stream: mio::net::TcpStream,
+        stage: Stage,
+        limits: Arc<ConnectionLimits>,
+    ) -> io::Result<ClientKey> {
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
@@ -302,6 +308,7 @@ impl Io {
             stream,
             key,
             stage,
+            limits,
             paused: false,
             watches_writing: false,
             blocked_since: None,

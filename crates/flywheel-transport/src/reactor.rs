@@ -1,19 +1,25 @@
-use std::io::{self, Read};
+//! The loop of a shard.
+
+mod arrivals;
+mod frames;
+mod handshake;
+mod reading;
+
+use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_runtime::{Bell, Clock};
-use flywheel_websocket::{
-    Closing, Decoder, Deflate, Event, Inflater, Input, MessageKind, ProtocolError, Rules, Utf8, write_pong,
-};
+use flywheel_websocket::Inflater;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::adoption::{Adoption, Adoptions};
+use self::reading::SCRATCH_BYTES;
+use crate::ConnectionLimits;
+use crate::adoption::Adoptions;
 use crate::application::Application;
-use crate::io::{Alarm, Io};
-use crate::socket::{Afterwards, Open, Stage};
+use crate::io::Io;
+use crate::socket::Stage;
 
 /// A connection whose first request is ordinary HTTP, and the bytes that were read from it.
 #[derive(Debug)]
@@ -29,39 +35,32 @@ pub struct Handoff {
 pub struct ReactorSettings {
     /// Time for the first request. The reference takes 10 s.
     pub handshake_timeout: Duration,
-    /// Time for a blocked socket to take something.
-    pub write_timeout: Duration,
-    /// What frames may look like. Compression is settled with each connection.
-    pub rules: Rules,
-    /// Bytes of a compressed message once it is decompressed, at most.
-    pub decompressed_max: usize,
+    /// What a connection may do unless the application gives it [limits of its own](Application::limits), which it does
+    /// when the first request is read.
+    pub limits: Arc<ConnectionLimits>,
 }
 
 /// The loop of one shard: see the crate's page.
 pub struct Reactor<A: Application> {
     poll: Poll,
     adoptions: Option<Adoptions<A::Context>>,
-    pub(crate) listener: Option<mio::net::TcpListener>,
+    listener: Option<mio::net::TcpListener>,
     /// Whether the listener has connections that could not be accepted.
     accept_again: bool,
     bell: Arc<Bell>,
     clock: Clock,
-    pub(crate) settings: ReactorSettings,
-    pub(crate) handoff: Box<dyn Fn(Handoff) -> bool + Send>,
+    settings: ReactorSettings,
+    handoff: Box<dyn Fn(Handoff) -> bool + Send>,
     panicked: Box<dyn Fn() + Send>,
     scratch: Vec<u8>,
     /// For all connections; with memory from the first compressed message on.
     inflater: Option<Inflater>,
-    pub(crate) io: Io,
-    pub(crate) app: A,
+    io: Io,
+    app: A,
 }
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
-const SCRATCH_BYTES: usize = 256 << 10;
-/// Reads of one connection before the others have their turn.
-const READS_PER_TURN: usize = 8;
-const ACCEPTS_PER_TURN: usize = 256;
 /// Longest sleep: counters are flushed and refused accepts tried again that often.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -83,7 +82,7 @@ impl<A: Application> Reactor<A> {
     ) -> io::Result<Self> {
         let mut listener = mio::net::TcpListener::from_std(listener);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let io = Io::new(poll.registry().try_clone()?, clock.now(), settings.write_timeout);
+        let io = Io::new(poll.registry().try_clone()?, clock.now());
         Ok(Self {
             poll,
             adoptions: None,
@@ -190,209 +189,9 @@ impl<A: Application> Reactor<A> {
         Ok(())
     }
 
-    fn accept(&mut self) {
-        let Some(listener) = &self.listener else {
-            self.accept_again = false;
-            return;
-        };
-        for _ in 0..ACCEPTS_PER_TURN {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "cannot set TCP_NODELAY");
-                    }
-                    match self.io.insert(stream, Stage::Handshake(None)) {
-                        Ok(key) => {
-                            let at = self.io.now().at + self.settings.handshake_timeout;
-                            self.io.alarms.set(at, (key, Alarm::Handshake));
-                        }
-                        Err(error) => tracing::warn!(%error, "cannot watch a connection"),
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.accept_again = false;
-                    return;
-                }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                // No descriptors, no memory: tried again in a while. Epoll would not tell about those who wait.
-                Err(error) => return tracing::warn!(%error, "cannot accept a connection"),
-            }
-        }
-    }
-
-    fn adopt(&mut self) {
-        let Some(adoptions) = &self.adoptions else {
-            return;
-        };
-        let mut adopted = Vec::new();
-        adoptions.drain(&mut adopted);
-        adoptions.release(adopted.len());
-        for Adoption { stream, mut read, deflate, context, response } in adopted {
-            let stage = match response {
-                // Whoever sent more already gets no answer to it on this connection.
-                Some(reusable) => Stage::Stream { reusable: reusable && read.is_empty() },
-                None => Stage::Open(self.new_websocket(deflate)),
-            };
-            let inserted = stream
-                .set_nonblocking(true)
-                .and_then(|()| self.io.insert(mio::net::TcpStream::from_std(stream), stage));
-            match inserted {
-                Ok(key) => {
-                    self.app.outbox().open(key.slot);
-                    self.app.opened(&mut self.io, key, context);
-                    self.frames(key.slot, &mut read);
-                    // Epoll tells only what comes from now on.
-                    self.io.ready.push(key.slot);
-                }
-                Err(error) => tracing::warn!(%error, "cannot adopt a connection"),
-            }
-        }
-    }
-
-    pub(crate) fn new_websocket(&self, deflate: Option<Deflate>) -> Open {
-        let rules = Rules { compression: deflate.is_some(), ..self.settings.rules };
-        let decoder = Decoder::new(rules);
-        Open { decoder, closing: Closing::Open }
-    }
-
-    /// Reads a connection. A panic there is a bug of ours, and ends that connection alone.
-    fn read(&mut self, slot: u32, to_the_end: bool) {
-        let guarded = AssertUnwindSafe(|| self.read_all(slot, to_the_end));
-        if std::panic::catch_unwind(guarded).is_err() {
-            tracing::error!(slot, "a panic ended a connection");
-            (self.panicked)();
-            self.scratch.resize(SCRATCH_BYTES, 0);
-            self.io.dead.push(slot);
-        }
-    }
-
-    /// Reads what there is. `to_the_end`: epoll said more than that there are bytes, so that a short read is not the end.
-    fn read_all(&mut self, slot: u32, to_the_end: bool) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        for round in 0.. {
-            let Some(socket) = self.io.socket(slot).filter(|socket| !socket.paused) else {
-                break;
-            };
-            if round == READS_PER_TURN {
-                self.io.ready.push(slot);
-                break;
-            }
-            match socket.stream.read(&mut scratch) {
-                Ok(0) => {
-                    self.peer_ended(slot);
-                    break;
-                }
-                Ok(count) => {
-                    self.received(slot, &mut scratch[..count]);
-                    if count < SCRATCH_BYTES && !to_the_end {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.io.dead.push(slot);
-                    break;
-                }
-            }
-        }
-        self.scratch = scratch;
-    }
-
-    fn received(&mut self, slot: u32, bytes: &mut [u8]) {
-        let Some(socket) = self.io.socket(slot) else {
-            return;
-        };
-        match &mut socket.stage {
-            Stage::Handshake(_) => self.handshake(slot, bytes),
-            Stage::Open(_) => self.frames(slot, bytes),
-            // Nothing is to be said on it before the response has ended; what is, is not heard.
-            Stage::Stream { reusable } => *reusable = false,
-            Stage::Lingering => {}
-        }
-    }
-
-    /// Frames of an open WebSocket.
-    pub(crate) fn frames(&mut self, slot: u32, bytes: &mut [u8]) {
-        let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) else {
-            return;
-        };
-        // The decoder is out of its place while the application works with the connection.
-        let mut decoder = std::mem::replace(&mut open.decoder, Decoder::new(self.settings.rules));
-        let mut input = Input::new(bytes);
-        loop {
-            let event = match decoder.poll_event(&mut input) {
-                Ok(Some(event)) => event,
-                Ok(None) => break,
-                Err(error) => {
-                    self.fail(slot, error);
-                    break;
-                }
-            };
-            let Some(socket) = self.io.socket(slot) else {
-                break;
-            };
-            let Some(open) = socket.open() else {
-                break;
-            };
-            match event {
-                Event::Message { .. } if !open.closing.may_send() => {}
-                Event::Message { kind, payload, compressed: false } => {
-                    self.app.message(&mut self.io, slot, kind, payload);
-                }
-                Event::Message { kind, payload, compressed: true } => {
-                    let inflater = self.inflater.get_or_insert_default();
-                    match inflate(inflater, &self.settings, kind, payload) {
-                        Ok(message) => self.app.message(&mut self.io, slot, kind, message),
-                        Err(error) => {
-                            self.fail(slot, error);
-                            decoder.close();
-                        }
-                    }
-                }
-                Event::Ping(payload) => {
-                    if open.closing.may_send() {
-                        let outbox = self.app.outbox();
-                        let span = outbox.append(|arena| write_pong(arena, payload));
-                        if outbox.push(slot, span).is_err() {
-                            self.io.dead.push(slot);
-                        }
-                    }
-                }
-                Event::Pong(_) => self.app.pong(&mut self.io, slot),
-                Event::Close { code, .. } => {
-                    let outbox = self.app.outbox();
-                    let answers = open.closing.may_send();
-                    let span = outbox.append(|arena| open.closing.handle_close(arena, code));
-                    socket.afterwards = Afterwards::Close;
-                    // Without anything left to write there is no flush that would close it.
-                    if !answers && outbox.queued(slot) == 0 || outbox.push(slot, span).is_err() {
-                        self.io.dead.push(slot);
-                    }
-                    self.end(slot);
-                }
-            }
-        }
-        if let Some(open) = self.io.socket(slot).and_then(|socket| socket.open()) {
-            open.decoder = decoder;
-        }
-    }
-
-    /// The peer broke the protocol: says so, and waits for nothing more.
-    fn fail(&mut self, slot: u32, error: ProtocolError) {
-        let outbox = self.app.outbox();
-        let Some(socket) = self.io.socket(slot) else {
-            return;
-        };
-        socket.afterwards = Afterwards::Linger;
-        let Some(open) = socket.open() else {
-            return;
-        };
-        let span = outbox.append(|arena| open.closing.fail(arena, error.close_code()));
-        if outbox.push(slot, span).is_err() {
-            self.io.dead.push(slot);
-        }
-        self.end(slot);
+    /// What a connection may do once its first request is read.
+    fn limits(&self, context: &A::Context) -> Arc<ConnectionLimits> {
+        self.app.limits(context).unwrap_or_else(|| Arc::clone(&self.settings.limits))
     }
 
     /// Tells the application once that a connection is over.
@@ -401,12 +200,6 @@ impl<A: Application> Reactor<A> {
         if socket.is_some_and(|socket| !std::mem::replace(&mut socket.ended, true)) {
             self.app.ended(&mut self.io, slot);
         }
-    }
-
-    /// The peer will send no more.
-    fn peer_ended(&mut self, slot: u32) {
-        self.end(slot);
-        self.io.dead.push(slot);
     }
 
     fn alarms(&mut self) {
@@ -431,21 +224,6 @@ impl<A: Application> Reactor<A> {
             }
         }
     }
-}
-
-/// The message behind a compressed payload, checked as it would have been without compression.
-fn inflate<'i>(
-    inflater: &'i mut Inflater,
-    settings: &ReactorSettings,
-    kind: MessageKind,
-    payload: &[u8],
-) -> Result<&'i [u8], ProtocolError> {
-    let message = inflater.inflate(payload, settings.decompressed_max)?;
-    let checked = kind == MessageKind::Text && settings.rules.utf8 == Utf8::Check;
-    if checked && std::str::from_utf8(message).is_err() {
-        return Err(ProtocolError::InvalidUtf8);
-    }
-    Ok(message)
 }
 
 /// Whether a reactor goes on.

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use flywheel_hub::ClientKey;
 use flywheel_model::Timestamp;
 use flywheel_websocket::{Closing, Decoder, Head};
 use mio::net::TcpStream;
+
+use crate::ConnectionLimits;
 
 /// One connection of a reactor.
 #[derive(Debug)]
@@ -9,6 +13,7 @@ pub(crate) struct Socket {
     pub stream: TcpStream,
     pub key: ClientKey,
     pub stage: Stage,
+    pub limits: Arc<ConnectionLimits>,
     /// Whether the application wants no more messages for now.
     pub paused: bool,
     /// Whether epoll tells when it can be written to.

@@ -6,6 +6,7 @@ use flywheel_node::Node;
 use flywheel_protocol::client::{ConnectRequest, Encoding, Transport, connect_request};
 use flywheel_websocket::{Deflate, Request};
 
+use crate::ConnectionLimits;
 use crate::application::Admission;
 use crate::cors::{cors_headers, origin, origin_allowed};
 use crate::door::{Door, DoorSettings, Pass};
@@ -28,6 +29,7 @@ pub struct Welcome {
     /// `None` for a WebSocket, whose handshake is answered elsewhere.
     pub(crate) response: Option<Response>,
     pub(crate) farewell: Farewell,
+    pub(crate) limits: Arc<ConnectionLimits>,
 }
 
 /// The response that a stream is the body of.
@@ -164,6 +166,7 @@ pub(crate) fn stream(
         first,
         response: Some(response),
         farewell: Farewell::default(),
+        limits: Arc::clone(&endpoint.limits),
     })
 }
 
@@ -232,6 +235,7 @@ fn websocket(
         first,
         response: None,
         farewell: endpoint.farewell,
+        limits: Arc::clone(&endpoint.limits),
     };
     Admission::WebSocket { subprotocol, deflate, context }
 }

@@ -175,6 +175,27 @@ fn the_limit_after_decompression_is_ten_times_that_before_unless_it_is_set() {
 }
 
 #[test]
+fn clients_that_only_listen_have_a_limit_after_decompression_of_their_own() {
+    let mut config = fixture();
+    for (key, value) in
+        [("enabled", json!(true)), ("compression", json!(true)), ("message_size_limit", json!(2000))]
+    {
+        set(&mut config, &format!("uni_websocket.{key}"), value);
+    }
+    set(&mut config, "uni_websocket.decompressed_message_size_limit", json!(3000));
+    let server = Server::start(FLYWHEEL, config);
+    let connect = |size: usize| {
+        let text = format!(r#"{{"data":"{}"}}"#, "x".repeat(size - r#"{"data":""}"#.len()));
+        let mut socket = RawSocket::open(server.address()).unwrap();
+        socket.handshake("/connection/uni_websocket", &[("Sec-WebSocket-Extensions", OFFER)]);
+        socket.write(&client_frame(0xC1, &deflated(text.as_bytes()))).unwrap();
+        socket
+    };
+    assert!(message(&mut connect(3000)).contains(r#""connect""#));
+    assert_eq!(connect(3001).closed(WITHIN), Some((1009, String::new())));
+}
+
+#[test]
 fn what_cannot_be_decompressed_is_1007_and_a_bit_out_of_place_is_1002() {
     let server = server(&json!({}));
     let payload = deflated(br#"{"id":1,"connect":{}}"#);

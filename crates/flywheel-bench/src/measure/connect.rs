@@ -23,17 +23,7 @@ pub(crate) struct Options {
 
 /// Runs the measurement with the server at `program`.
 pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
-    let pairs = Versus {
-        baseline: "bare",
-        load: "dial",
-        prepare: None,
-        at_once: options.at_once,
-        units: options.clients,
-        rounds: options.rounds,
-        closes: true,
-        program,
-    }
-    .run()?;
+    let pairs = Versus::of_clients(program, options.clients, options.at_once, options.rounds).run()?;
     let mut table = Table::new(
         format!(
             "connect: µs of CPU per client (accept, handshake, connect, subscribe, close), {} at a time",

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::client::Wishes;
 use crate::document::{self, Deflater};
-use crate::measure::receivers::{Cost, Receivers};
+use crate::measure::receivers::{Cost, Load, Receivers};
 use crate::peer::Peer;
 use crate::report::{Report, Table, median, percent};
 use crate::{meter, wire};
@@ -15,15 +15,8 @@ use crate::{meter, wire};
 /// Options of this measurement.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Number of subscribers.
-    #[arg(long, default_value_t = 1000)]
-    connections: usize,
-    /// Bytes of a document, several to compare.
-    #[arg(long, value_delimiter = ',', default_value = "512,4096")]
-    bytes: Vec<usize>,
-    /// Documents in one run.
-    #[arg(long, default_value_t = 100)]
-    documents: usize,
+    #[command(flatten)]
+    load: Load,
     /// Rounds for each size.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -40,14 +33,15 @@ struct Each {
 
 /// Runs the measurement with the server at `program`.
 pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
-    meter::allow_connections(options.connections)?;
-    let mut plain = Receivers::start(program, options.connections, Wishes::default())?;
-    let mut once = Receivers::start(program, options.connections, Wishes { delta: false, deflate: true })?;
-    let mut each = Each::start(options.connections)?;
+    let load = &options.load;
+    meter::allow_connections(load.connections)?;
+    let mut plain = Receivers::start(program, load.connections, Wishes::default())?;
+    let mut once = Receivers::start(program, load.connections, Wishes { delta: false, deflate: true })?;
+    let mut each = Each::start(load.connections)?;
     let mut table = Table::new(
         format!(
             "deflate: per delivery, {} subscribers in JSON, level 1; \"each\" is a bare loop that compresses for each client",
-            options.connections
+            load.connections
         ),
         &[
             "bytes of a document",
@@ -61,13 +55,13 @@ pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
         ],
     );
     let mut figures = serde_json::Map::new();
-    for &bytes in &options.bytes {
+    for &bytes in &load.bytes {
         let mut rounds: Vec<[Cost; 3]> = Vec::new();
         for round in 0..=options.rounds {
             let costs = [
-                plain.measure(bytes, options.documents)?,
-                once.measure(bytes, options.documents)?,
-                each.measure(bytes, options.documents)?,
+                plain.measure(bytes, load.documents)?,
+                once.measure(bytes, load.documents)?,
+                each.measure(bytes, load.documents)?,
             ];
             let is_warm_up = round == 0;
             if !is_warm_up {

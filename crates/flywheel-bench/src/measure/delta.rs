@@ -6,22 +6,15 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::client::Wishes;
-use crate::measure::receivers::{Cost, Receivers};
+use crate::measure::receivers::{Cost, Load, Receivers};
 use crate::meter;
 use crate::report::{Report, Table, median, percent};
 
 /// Options of this measurement.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Number of subscribers.
-    #[arg(long, default_value_t = 1000)]
-    connections: usize,
-    /// Bytes of a document, several to compare.
-    #[arg(long, value_delimiter = ',', default_value = "512,4096")]
-    bytes: Vec<usize>,
-    /// Documents in one run.
-    #[arg(long, default_value_t = 100)]
-    documents: usize,
+    #[command(flatten)]
+    load: Load,
     /// Pairs of runs for each size.
     #[arg(long, default_value_t = 5)]
     pairs: usize,
@@ -29,26 +22,27 @@ pub(crate) struct Options {
 
 /// Runs the measurement with the server at `program`.
 pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
-    meter::allow_connections(options.connections)?;
-    let mut off = Receivers::start(program, options.connections, Wishes::default())?;
-    let mut on = Receivers::start(program, options.connections, Wishes { delta: true, deflate: false })?;
+    let load = &options.load;
+    meter::allow_connections(load.connections)?;
+    let mut off = Receivers::start(program, load.connections, Wishes::default())?;
+    let mut on = Receivers::start(program, load.connections, Wishes { delta: true, deflate: false })?;
     let mut table = Table::new(
         format!(
             "delta: per delivery, {} subscribers in JSON, a tenth of a document changes",
-            options.connections
+            load.connections
         ),
         &["bytes of a document", "µs off", "µs on", "bytes off", "bytes on", "µs on / off by pair", "median"],
     );
     let mut figures = serde_json::Map::new();
-    for &bytes in &options.bytes {
+    for &bytes in &load.bytes {
         let mut pairs: Vec<(Cost, Cost)> = Vec::new();
         for pair in 0..=options.pairs {
             let costs = if pair % 2 == 0 {
-                let first = off.measure(bytes, options.documents)?;
-                (first, on.measure(bytes, options.documents)?)
+                let first = off.measure(bytes, load.documents)?;
+                (first, on.measure(bytes, load.documents)?)
             } else {
-                let second = on.measure(bytes, options.documents)?;
-                (off.measure(bytes, options.documents)?, second)
+                let second = on.measure(bytes, load.documents)?;
+                (off.measure(bytes, load.documents)?, second)
             };
             let is_warm_up = pair == 0;
             if !is_warm_up {

@@ -13,6 +13,20 @@ use crate::http::{self, Http};
 use crate::peer::Peer;
 use crate::{document, meter, wire};
 
+/// Who gets how much in one run.
+#[derive(Clone, clap::Args)]
+pub(super) struct Load {
+    /// Number of subscribers.
+    #[arg(long, default_value_t = 1000)]
+    pub(super) connections: usize,
+    /// Bytes of a document, several to compare.
+    #[arg(long, value_delimiter = ',', default_value = "512,4096")]
+    pub(super) bytes: Vec<usize>,
+    /// Documents in one run.
+    #[arg(long, default_value_t = 100)]
+    pub(super) documents: usize,
+}
+
 /// What a delivery took.
 #[derive(Clone, Copy)]
 pub(super) struct Cost {

@@ -31,17 +31,8 @@ pub(crate) struct Options {
 pub(crate) fn run(program: &Path, options: &Options) -> Result<Report> {
     // The load generators inherit it.
     meter::allow_connections(options.clients)?;
-    let pairs = Versus {
-        baseline: "bare",
-        load: "dial",
-        prepare: Some(prepare),
-        at_once: options.clients,
-        units: options.clients,
-        rounds: options.rounds,
-        closes: true,
-        program,
-    }
-    .run()?;
+    let clients = Versus::of_clients(program, options.clients, options.clients, options.rounds);
+    let pairs = Versus { prepare: Some(prepare), ..clients }.run()?;
     let mut table = Table::new(
         format!(
             "recover: µs of CPU per client, {} at once, each of which missed {MISSED} publications of {} bytes; \

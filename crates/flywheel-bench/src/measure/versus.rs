@@ -43,6 +43,14 @@ pub(super) struct Versus<'a> {
     pub(super) program: &'a Path,
 }
 
+impl<'a> Versus<'a> {
+    /// Clients of the server at `program` against those of a bare poller, each for its whole life.
+    pub(super) fn of_clients(program: &'a Path, clients: usize, at_once: usize, rounds: usize) -> Self {
+        let (baseline, load) = ("bare", "dial");
+        Self { baseline, load, prepare: None, at_once, units: clients, rounds, closes: true, program }
+    }
+}
+
 impl Versus<'_> {
     /// Microseconds of CPU for each unit of work, pair by pair, after one warm-up of each.
     pub(super) fn run(&self) -> Result<Pairs> {

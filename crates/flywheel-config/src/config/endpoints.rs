@@ -46,6 +46,15 @@ pub struct WebSocket {
     pub disabled: bool,
     /// Path it answers on, without a slash at the end; empty for the root.
     pub handler_prefix: String,
+    /// What one connection may do.
+    pub limits: WebSocketLimits,
+    /// How messages are compressed; `None` when they are not.
+    pub compression: Option<WebSocketCompression>,
+}
+
+/// What one connection may do. Config keys of `websocket` and of `uni_websocket`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocketLimits {
     /// Longest time to write one frame; `None` waits for ever.
     pub write_timeout: Option<Duration>,
     /// Longest message from a client in bytes; `None` sets no limit.
@@ -53,8 +62,6 @@ pub struct WebSocket {
     /// Longest compressed message from a client once it is decompressed, in bytes; `None` sets no limit. Written as 0,
     /// it is ten times `message_size_limit`.
     pub decompressed_message_size_limit: Option<usize>,
-    /// How messages are compressed; `None` when they are not.
-    pub compression: Option<WebSocketCompression>,
 }
 
 /// Compression of WebSocket messages. Config keys `compression_min_size` and `compression_level`.
@@ -77,6 +84,8 @@ pub struct UniWebSocket {
     pub disable_closing_handshake: bool,
     /// Send no disconnect push before closing.
     pub disable_disconnect_push: bool,
+    /// What one connection may do.
+    pub limits: WebSocketLimits,
     /// How messages are compressed; `None` when they are not.
     pub compression: Option<WebSocketCompression>,
 }
@@ -158,16 +167,24 @@ impl HttpApi {
 
 impl WebSocket {
     pub(super) fn read(view: &View<'_>) -> Self {
-        let message_size_limit = view.limit("message_size_limit");
-        let decompressed = view.limit("decompressed_message_size_limit");
         Self {
             disabled: view.is("disabled"),
             handler_prefix: handler_prefix(view),
+            limits: WebSocketLimits::read(view),
+            compression: WebSocketCompression::read(view),
+        }
+    }
+}
+
+impl WebSocketLimits {
+    fn read(view: &View<'_>) -> Self {
+        let message_size_limit = view.limit("message_size_limit");
+        let decompressed = view.limit("decompressed_message_size_limit");
+        Self {
             write_timeout: view.some_time("write_timeout"),
             message_size_limit,
             decompressed_message_size_limit: decompressed
                 .or_else(|| message_size_limit.map(|limit| limit.saturating_mul(10))),
-            compression: WebSocketCompression::read(view),
         }
     }
 }
@@ -188,6 +205,7 @@ impl UniWebSocket {
             handler_prefix: handler_prefix(view),
             disable_closing_handshake: view.is("disable_closing_handshake"),
             disable_disconnect_push: view.is("disable_disconnect_push"),
+            limits: WebSocketLimits::read(view),
             compression: WebSocketCompression::read(view),
         }
     }

@@ -50,7 +50,26 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
             check.refuse(&section, "compression_level", format!("{level} is no level; write 1 to 9"));
         }
     }
+    shared_compression(check, tree);
     prefixes(check, tree);
+}
+
+/// A message is compressed once for all who want it so.
+fn shared_compression(check: &mut Check<'_>, tree: &View<'_>) {
+    let (both_ways, listening) = (tree.section("websocket"), tree.section("uni_websocket"));
+    let compresses = !both_ways.is("disabled") && both_ways.is("compression");
+    if !compresses || !listening.is("enabled") || !listening.is("compression") {
+        return;
+    }
+    for name in ["compression_level", "compression_min_size"] {
+        let used = both_ways.int(name);
+        let is_set = check.merged.origin(&listening.key(name)).is_some();
+        if is_set && used != listening.int(name) {
+            let text =
+                format!("a message is compressed once for both endpoints, as websocket.{name} says: {used}");
+            check.remark(&listening, name, text);
+        }
+    }
 }
 
 fn listener(check: &mut Check<'_>, server: &View<'_>) {

@@ -32,8 +32,8 @@ fn its_values_arrive() {
     assert_eq!(config.channel.namespaces.len(), 3);
     assert!(config.channel.namespaces["prices"].allow_delta);
     assert!(config.rpc.ping.enabled);
-    assert_eq!(config.websocket.message_size_limit, Some(131_072));
-    assert_eq!(config.websocket.decompressed_message_size_limit, Some(1_310_720), "ten times as long");
+    assert_eq!(config.websocket.limits.message_size_limit, Some(131_072));
+    assert_eq!(config.websocket.limits.decompressed_message_size_limit, Some(1_310_720), "ten times as long");
     assert_eq!(config.websocket.compression, Some(WebSocketCompression { min_size: 256, level: 1 }));
     let headers = config.get("client.proxy.connect.http.static_headers");
     assert_eq!(headers, Some(&json!({"x-api-key": "swordfish"})));

@@ -19,7 +19,7 @@ fn the_default_is_what_no_source_at_all_gives() {
     assert_eq!(config.client.ping_interval, Some(Duration::from_secs(25)));
     assert_eq!(config.client.subscription_token, None);
     assert_eq!(config.http_api.handler_prefix, "/api");
-    assert_eq!(config.websocket.write_timeout, Some(Duration::from_secs(1)));
+    assert_eq!(config.websocket.limits.write_timeout, Some(Duration::from_secs(1)));
     assert_eq!(config.channel.max_length, 255);
     assert_eq!(config.channel.without_namespace.history_meta_ttl, Duration::from_hours(720));
 }
@@ -37,7 +37,7 @@ fn what_is_switched_off_is_none() {
     assert_eq!(config.client.pong_timeout, None);
     assert_eq!(config.client.ping_interval, None);
     assert_eq!(config.client.channel_limit, None);
-    assert_eq!(config.websocket.write_timeout, None);
+    assert_eq!(config.websocket.limits.write_timeout, None);
     assert_eq!(config.client.stale_close_delay, None);
     assert_eq!(config.client.expired_close_delay, Duration::ZERO);
 }

@@ -35,6 +35,20 @@ fn a_single_key_is_named() {
 }
 
 #[test]
+fn how_listeners_are_compressed_for_is_told_where_others_decide_it() {
+    let warnings = |websocket: &str| {
+        let listening = "{enabled: true, compression: true, compression_level: 9}";
+        Given::yaml(&format!("websocket: {{{websocket}}}\nuni_websocket: {listening}")).warnings()
+    };
+    let told = "config.yaml: uni_websocket.compression_level: a message is compressed once for both endpoints, as \
+                websocket.compression_level says: 1";
+    assert_eq!(warnings("compression: true, compression_min_size: 100"), told);
+    assert_eq!(warnings("compression: true, compression_level: 9"), "");
+    assert_eq!(warnings("compression: true, disabled: true"), "");
+    assert_eq!(warnings("compression: false"), "");
+}
+
+#[test]
 fn an_option_of_several_namespaces_gets_one_warning_that_names_them() {
     let text = "channel: {namespaces: [{name: chat, subscribe_stream_proxy_bidirectional: true}, {name: news, subscribe_stream_proxy_bidirectional: true}]}";
     assert_eq!(

@@ -273,7 +273,7 @@ impl Hub {
         let Self { clients, routing, scratch, .. } = self;
         for subscriber in routing.subscribers(channel) {
             if let Some(client) = clients.get_mut(subscriber.slot as usize).and_then(Option::as_deref_mut) {
-                let mut turn = Turn { now, settings, effects: scratch };
+                let mut turn = Turn { now, settings, queued: 0, effects: scratch };
                 act(&mut client.session, &mut turn, *subscriber);
                 effects.extend(turn.effects.drain(..).map(|effect| (subscriber.slot, effect)));
             }

@@ -85,6 +85,7 @@ fn a_slow_client_is_closed_and_the_others_are_not_disturbed() {
     for _ in 0..500 / frame.len() {
         assert_eq!(shard.publish("lobby", "1").messages, 3);
         assert_eq!((shard.read(0), shard.read(2)), (frame.clone(), frame.clone()));
+        shard.block(1);
     }
     assert_eq!(shard.publish("lobby", "1").messages, 2);
     assert_eq!(shard.closed, [(1, 3008)]);

@@ -61,7 +61,7 @@ impl Shard {
             random: 0,
             trusted_user: None,
         };
-        let turn = Turn { now: self.now, settings: &self.settings, effects: &mut Vec::new() };
+        let turn = Turn { now: self.now, settings: &self.settings, queued: 0, effects: &mut Vec::new() };
         let session = Session::new(greeting, &turn);
         self.hub.outbox.open(slot);
         self.hub.insert(ClientKey { slot, generation }, session, false);
@@ -92,7 +92,7 @@ impl Shard {
 
     pub(super) fn act(&mut self, slot: u32, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
         let mut effects = Vec::new();
-        let mut turn = Turn { now: self.now, settings: &self.settings, effects: &mut effects };
+        let mut turn = Turn { now: self.now, settings: &self.settings, queued: 0, effects: &mut effects };
         act(&mut self.hub.get_mut(slot).unwrap().session, &mut turn);
         self.carry_out(effects.into_iter().map(|effect| (slot, effect)).collect());
     }
@@ -136,7 +136,7 @@ impl Shard {
                     self.act(slot, |session, turn| session.handle_outcome(turn, context, outcome));
                 }
                 Effect::Heal(channel) => self.hub.heal(self.now, &self.settings, &channel),
-                Effect::Tell(_) | Effect::TransportPing => {}
+                Effect::Tell(_) | Effect::TransportPing | Effect::Explain(_) => {}
             }
         }
     }
@@ -170,6 +170,12 @@ impl Shard {
         });
         flushed.unwrap();
         read
+    }
+
+    /// The client's socket takes nothing more.
+    pub(super) fn block(&mut self, slot: u32) {
+        let full = || Err(std::io::ErrorKind::WouldBlock.into());
+        self.hub.outbox.flush(slot, |_| full()).unwrap();
     }
 
     pub(super) fn at(&mut self, millis: u64) {

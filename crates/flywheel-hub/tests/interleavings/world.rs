@@ -138,7 +138,7 @@ impl World {
             random: 0,
             trusted_user: None,
         };
-        let turn = Turn { now: self.now, settings: settings(), effects: &mut Vec::new() };
+        let turn = Turn { now: self.now, settings: settings(), queued: 0, effects: &mut Vec::new() };
         let session = Session::new(greeting, &turn);
         self.hub.outbox.open(slot);
         self.hub.insert(ClientKey { slot, generation }, session, false);
@@ -153,7 +153,7 @@ impl World {
     pub(crate) fn act(&mut self, client: usize, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
         let slot = u32::try_from(client).unwrap();
         let mut effects = Vec::new();
-        let mut turn = Turn { now: self.now, settings: settings(), effects: &mut effects };
+        let mut turn = Turn { now: self.now, settings: settings(), queued: 0, effects: &mut effects };
         if let Some(client) = self.hub.get_mut(slot) {
             act(&mut client.session, &mut turn);
         }
@@ -180,7 +180,7 @@ impl World {
                         self.asked.push((key, context, ask));
                     }
                 }
-                Effect::Tell(_) | Effect::TransportPing => {}
+                Effect::Tell(_) | Effect::TransportPing | Effect::Explain(_) => {}
             }
         }
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
+use flywheel_auth::{TokenSettings, Verifier};
 use flywheel_engine::{
-    Answer, ControlSink, Controller, Dependencies, Dependency, EngineError, KeySetError, KeySets,
-    MemoryEngine, MemoryLimits, Recipient,
+    Answer, ControlSink, Controller, Dependencies, Dependency, EngineError, MemoryEngine, MemoryLimits,
+    Recipient,
 };
 use flywheel_metrics::Metrics;
 use flywheel_model::Channel;
 use flywheel_node::{
-    Access, Backends, Control, ControlInbox, HealthSettings, Mail, Node, NodeParts, Routes, ShardCounts,
-    ShardPost, Timing, Watchdog,
+    Access, Control, ControlInbox, HealthSettings, Mail, Node, NodeParts, Routes, ShardCounts, ShardPost,
+    Timing, Watchdog,
 };
 use flywheel_runtime::{Bell, Clock, Random, Tasks};
 use flywheel_session::Settings;
@@ -132,14 +132,6 @@ impl Dependencies for Database {
     }
 }
 
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
-    }
-}
-
 pub(crate) struct TestNode {
     pub(crate) node: Arc<Node>,
     pub(crate) faults: Arc<Faults>,
@@ -224,26 +216,14 @@ impl World {
             uid: uid.to_owned(),
             name: format!("name of {uid}"),
             version: "1".to_owned(),
-            broker: engine.clone(),
-            presence: engine,
-            key_sets: Arc::new(NoKeys),
             control: Some(Control { controller, inbox, timing: TIMING }),
             dependencies: database.clone(),
             health,
-            routes,
-            clock,
-            tasks: Tasks::new(self.runtime.handle().clone()),
             metrics: Arc::new(Metrics::new("1")),
+            ..NodeParts::alone(&engine, routes, clock, Tasks::new(self.runtime.handle().clone()))
         };
-        let access = Access {
-            connection: Arc::new(Verifier::new(TokenSettings::default()).unwrap()),
-            subscription: None,
-            anonymous_without_token: true,
-            refuse_anonymous_tokens: false,
-            insecure: true,
-            user_connection_limit: None,
-            backends: Backends::default(),
-        };
+        let tokens = Arc::new(Verifier::new(TokenSettings::default()).unwrap());
+        let access = Access { anonymous_without_token: true, insecure: true, ..Access::with_tokens(tokens) };
         let node = Node::new(parts, Settings::default(), access);
         let aborts = Arc::<AtomicUsize>::default();
         let test = TestNode {

@@ -1,4 +1,5 @@
 use prost::Message as _;
+use serde_json::error::Category;
 
 use super::ConnectRequest;
 use super::Encoding;
@@ -28,7 +29,7 @@ pub fn commands(message: &[u8], encoding: Encoding) -> Commands<'_> {
 /// Source: client protocol, section 9.
 pub fn connect_request(text: &[u8]) -> Result<ConnectRequest, Malformed> {
     let lossy = String::from_utf8_lossy(text);
-    json::from_slice(lossy.as_bytes()).map_err(malformed)
+    json::from_slice(lossy.as_bytes()).map_err(|error| not_json(&error))
 }
 
 impl Iterator for Commands<'_> {
@@ -57,9 +58,10 @@ impl Commands<'_> {
         self.rest = rest;
         if std::str::from_utf8(line).is_err() {
             // Text that is not UTF-8 is tolerated: bad bytes become U+FFFD, as in the reference.
-            return json::first_value(String::from_utf8_lossy(line).as_bytes()).map_err(malformed);
+            return json::first_value(String::from_utf8_lossy(line).as_bytes())
+                .map_err(|error| not_json(&error));
         }
-        json::first_value(line).map_err(malformed)
+        json::first_value(line).map_err(|error| not_json(&error))
     }
 
     /// A message after its length. The length is compared with what is there before anything is done about it.
@@ -79,6 +81,16 @@ impl Commands<'_> {
 
 fn memchr(byte: u8, bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|candidate| *candidate == byte)
+}
+
+/// Says where the text is wrong and not what stands there, as the error itself does: it may be a token, in the wrong place.
+fn not_json(error: &serde_json::Error) -> Malformed {
+    let what = match error.classify() {
+        Category::Io | Category::Syntax => "no JSON",
+        Category::Data => "a value of another type than expected",
+        Category::Eof => "an end too early",
+    };
+    Malformed(format!("{what} at column {}", error.column()))
 }
 
 fn malformed(error: impl std::fmt::Display) -> Malformed {
@@ -150,6 +162,19 @@ mod tests {
             "{",
         ] {
             assert_eq!(json(text), [None], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_told_without_what_stands_there() {
+        for (text, told) in [
+            (r#"{"id":1,"connect":"secret"}"#, "a value of another type than expected at column 26"),
+            (r#"{"id":"secret"}"#, "a value of another type than expected at column 14"),
+            (r#"{"id":1,secret}"#, "no JSON at column 9"),
+            (r#"{"id":1,"connect":{"token":"secret"#, "an end too early at column 34"),
+        ] {
+            let error = commands(text.as_bytes(), Encoding::Json).next().unwrap().unwrap_err();
+            assert_eq!(error.to_string(), format!("malformed command: {told}"), "{text}");
         }
     }
 

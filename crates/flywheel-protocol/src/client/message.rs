@@ -198,3 +198,11 @@ messages! {
         ttl: u32 [uint32] 2,
     }
 }
+
+impl Publication {
+    /// Roughly the bytes that it takes in a reply, in either encoding; seldom less.
+    pub fn weight(&self) -> usize {
+        const NAMES_AND_SIGNS: usize = 64;
+        prost::Message::encoded_len(self) + NAMES_AND_SIGNS
+    }
+}

@@ -59,14 +59,14 @@ impl Shard {
         // It writes where there is no epoch; to do that twice does no harm.
         let call = Call { is_repeatable: true, ..Self::call_of(tag, deadline) };
         let answer = if self.options.history_lists {
-            let arguments = [last_item(query).into_bytes(), meta_ttl.into_bytes(), epoch.as_str().into()];
-            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let last = last_item(query);
+            let arguments = [&meta_ttl, epoch.as_str(), &last].map(str::as_bytes);
             let (list, meta) = (tag.list(), tag.list_meta());
             self.script(call, &self.scripts.read_list.call(&[&list, &meta], &arguments)).await
         } else {
             let (way, first) = stream_range(query);
             let limit = query.limit.unwrap_or_default().to_string();
-            let arguments = [way, &first, &limit, &meta_ttl, epoch.as_str()].map(str::as_bytes);
+            let arguments = [&meta_ttl, epoch.as_str(), way, &first, &limit].map(str::as_bytes);
             let (stream, meta) = (tag.stream(), tag.stream_meta());
             self.script(call, &self.scripts.read_stream.call(&[&stream, &meta], &arguments)).await
         };

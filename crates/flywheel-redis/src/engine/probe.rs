@@ -13,7 +13,7 @@ use super::route::Call;
 use super::shard::Shard;
 use crate::keys::{Keys, Layout, key_slot};
 use crate::resp::Command;
-use crate::subscriber::Topic;
+use crate::subscriber::{CaughtUp, Topic};
 use crate::topology::{Condition, Health, Tolerance};
 
 /// Restarts in a row after which a connection that hears nothing is restarted more and more rarely, up to this pause.
@@ -21,8 +21,6 @@ const RESTARTS: u32 = 3;
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a written probe is kept, in milliseconds.
 const KEPT_MILLIS: &[u8] = b"10000";
-/// A connection on which messages come, but no probe of ours in so long, hears somebody else's and not ours.
-const LATE_MAX: Duration = Duration::from_secs(10);
 
 /// What probes have found. All of it is reported; what is no blink is logged, once.
 ///
@@ -105,10 +103,8 @@ pub(super) async fn write(weak: Weak<Shard>, found: Arc<Found>) {
 /// Proves again and again that what is published is heard by `hearer`, which listens anew when it is not. Ends when the
 /// shard is dropped.
 pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
-    let (mut restarts, mut is_wanted, mut round) = (0, false, 0_usize);
+    let (mut restarts, mut round) = (0, 0_usize);
     let mut quiet_until = Timestamp::ZERO;
-    let mut echoes = hearer.probes();
-    let mut echoed_at = Timestamp::ZERO;
     loop {
         let Some(shard) = weak.upgrade() else { return };
         let interval = shard.options.probe_interval;
@@ -117,32 +113,18 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
             Err(error) => hearer.found.fail(&shard, &error.to_string()),
             Ok(keys) => {
                 let name = shard.probe_name(keys, hearer.slot);
-                if !is_wanted {
-                    is_wanted = hearer.subscriber.want(name.clone(), Topic::Probe).is_ok();
-                }
                 round = round.wrapping_add(1);
-                let mut heard = shard.probe_delivery(&hearer, name, round).await;
-                let now = shard.clock.now().at;
-                // Also one of long ago: what comes at all comes in the order in which it was published.
-                if echoed_at == Timestamp::ZERO || matches!(echoes.has_changed(), Ok(true)) {
-                    echoes.mark_unchanged();
-                    echoed_at = now;
-                }
-                if matches!(heard, Heard::Late) && now.since(echoed_at) >= LATE_MAX {
-                    heard = Heard::No;
-                }
-                match heard {
+                match shard.probe_delivery(&hearer, name, round).await {
                     Heard::Yes => {
                         hearer.found.pass(&shard, began, shard.clock.elapsed().saturating_sub(clocked));
                         restarts = 0;
                     }
                     Heard::NotSent(reason) => hearer.found.fail(&shard, &reason),
-                    // To begin anew would lose what is on its way, and cost time that is short already.
                     Heard::Late => hearer.found.fail(&shard, "what is published is heard late"),
                     Heard::No => {
                         hearer.found.fail(&shard, "what is published is not heard");
+                        let now = shard.clock.now().at;
                         if now >= quiet_until {
-                            echoed_at = now;
                             hearer.subscriber.restart("what is published is not heard");
                             shard.router.look();
                             restarts += 1;
@@ -163,9 +145,9 @@ pub(super) async fn hear(weak: Weak<Shard>, hearer: Arc<Hearer>) {
 
 enum Heard {
     Yes,
-    /// Not yet, while other messages come: the connection is not dead, but behind.
-    Late,
     No,
+    /// What was published before is still being read.
+    Late,
     /// There is nobody to publish to, or nobody who could hear.
     NotSent(String),
 }
@@ -224,6 +206,11 @@ impl Shard {
         let nonce = self.random.next_u64();
         let mut heard = hearer.probes();
         let interval = self.options.probe_interval;
+        // Before the connection listens to it, a probe would be lost on a connection that is fine.
+        let deadline = self.clock.now().at + interval;
+        if let Err(error) = hearer.subscriber.subscribe(name.clone(), Topic::Probe, deadline).await {
+            return Heard::NotSent(error.to_string());
+        }
         let slot = hearer.slot.unwrap_or_else(|| {
             let ear = hearer.at.borrow().clone();
             let mut others = self.router.writable();
@@ -238,14 +225,17 @@ impl Shard {
         if let Err(error) = self.command(call, command).await {
             return Heard::NotSent(error.to_string());
         }
-        // What came in the first half may be of a connection that has died since.
-        let mut progress = 0;
-        for _ in 0..2 {
-            progress = hearer.subscriber.progress();
-            if let Ok(Ok(_)) = timeout(interval / 2, heard.wait_for(|last| *last == nonce)).await {
-                return Heard::Yes;
-            }
+        if timeout(interval, heard.wait_for(|last| *last == nonce)).await.is_ok_and(|heard| heard.is_ok()) {
+            return Heard::Yes;
         }
-        if hearer.subscriber.progress() == progress { Heard::No } else { Heard::Late }
+        // It may lie behind very much else, which a new connection would lose.
+        let caught_up = hearer.subscriber.catch_up(interval).await;
+        let is_same = hearer.subscriber.states().borrow().generation == state.generation;
+        match caught_up {
+            CaughtUp::Yes if *heard.borrow() == nonce => Heard::Yes,
+            CaughtUp::Yes if is_same => Heard::No,
+            CaughtUp::NotYet if is_same => Heard::Late,
+            _ => Heard::NotSent("the connection that listens has ended".to_owned()),
+        }
     }
 }

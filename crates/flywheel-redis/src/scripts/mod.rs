@@ -78,8 +78,9 @@ impl ScriptCall<'_> {
     }
 }
 
+/// Each script is made of the files that are named, one behind the other.
 macro_rules! scripts {
-    ($($name:ident)*) => {
+    ($($name:ident: $($part:literal)+;)*) => {
         /// All scripts.
         #[derive(Debug)]
         pub(crate) struct Scripts {
@@ -88,24 +89,24 @@ macro_rules! scripts {
 
         impl Scripts {
             pub(crate) fn new() -> Self {
-                Self { $($name: Script::new(include_str!(concat!(stringify!($name), ".lua"))),)* }
+                Self { $($name: Script::new(concat!($(include_str!(concat!($part, ".lua"))),+)),)* }
             }
         }
     };
 }
 
 scripts! {
-    publish_stream
-    publish_list
-    publish_once
-    read_stream
-    read_list
-    replace_epoch
-    presence_add
-    presence_remove
-    presence_get
-    presence_stats
-    write_probe
+    publish_stream: "publish_begin" "publish_stream" "publish_end";
+    publish_list: "publish_begin" "publish_list" "publish_end";
+    publish_once: "publish_once";
+    read_stream: "read_begin" "read_stream";
+    read_list: "read_begin" "read_list";
+    replace_epoch: "replace_epoch";
+    presence_add: "presence_add";
+    presence_remove: "presence_remove";
+    presence_get: "presence_get";
+    presence_stats: "presence_stats";
+    write_probe: "write_probe";
 }
 
 #[cfg(test)]

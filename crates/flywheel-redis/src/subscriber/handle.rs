@@ -7,6 +7,7 @@ use flywheel_runtime::{Clock, Random, Tasks};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+use super::channels::{Channels, Rules};
 use super::ops::{Op, Ops};
 use super::task::Task;
 use crate::link::{Endpoint, LinkSettings, ServerError};
@@ -86,6 +87,17 @@ pub enum SubscribeError {
     Stopping,
 }
 
+/// Whether a connection has read what there was for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// All of it.
+    Yes,
+    /// There is so much that it is read later, or the server is silent.
+    NotYet,
+    /// The connection has ended meanwhile.
+    Lost,
+}
+
 /// What the connection is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriberState {
@@ -125,15 +137,16 @@ impl Subscriber {
         let ops = Arc::new(Ops::new(settings.requests_max));
         let first = SubscriberState { generation: 0, is_up: false, reason: "not connected yet".into() };
         let (report, state) = watch::channel(first);
-        let task = Task::new(
+        let task = Task {
+            channels: Channels::new(Rules::of(&settings)),
             settings,
             target,
             listener,
-            Arc::clone(&ops),
+            ops: Arc::clone(&ops),
             report,
-            clock.clone(),
-            Arc::clone(random),
-        );
+            clock: clock.clone(),
+            random: Arc::clone(random),
+        };
         tasks.spawn_background(task.run());
         Self { ops, state, clock: clock.clone() }
     }
@@ -176,15 +189,25 @@ impl Subscriber {
         self.ops.push(Op::Unwant { name: name.into() })
     }
 
+    /// Waits until everything was read that the server had to say when this was asked for. It answers in order, so that what
+    /// it said before and was not heard by then is lost.
+    ///
+    /// Cancel safe.
+    pub async fn catch_up(&self, within: Duration) -> CaughtUp {
+        let (waiter, answer) = oneshot::channel();
+        if self.ops.push(Op::CatchUp { waiter }).is_err() {
+            return CaughtUp::Lost;
+        }
+        match timeout(within, answer).await {
+            Ok(Ok(())) => CaughtUp::Yes,
+            Ok(Err(_)) => CaughtUp::Lost,
+            Err(_) => CaughtUp::NotYet,
+        }
+    }
+
     /// Replaces the connection, because there is reason to doubt it.
     pub fn restart(&self, why: impl Into<String>) {
         self.ops.restart(why.into());
-    }
-
-    /// Grows with every message that comes, and with every part of one that comes in parts. What the server answers to us
-    /// is no message.
-    pub fn progress(&self) -> u64 {
-        self.ops.progress()
     }
 
     /// What the connection is like now, and whenever that changes.

@@ -9,4 +9,6 @@ mod handle;
 mod ops;
 mod task;
 
-pub use handle::{Listener, SubscribeError, Subscriber, SubscriberSettings, SubscriberState, Topic};
+pub use handle::{
+    CaughtUp, Listener, SubscribeError, Subscriber, SubscriberSettings, SubscriberState, Topic,
+};

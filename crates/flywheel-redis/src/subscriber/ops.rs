@@ -1,11 +1,10 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::channels::Waiter;
+use super::channels::{Fence, Waiter};
 use super::{SubscribeError, Topic};
 
 /// Requests that are taken at a time.
@@ -16,15 +15,14 @@ const TOGETHER: usize = 1024;
 pub(super) enum Op {
     Want { name: Bytes, topic: Topic, waiter: Option<Waiter> },
     Unwant { name: Bytes },
+    CatchUp { waiter: Fence },
 }
 
-/// The way to the connection's task, and what it counts. The lock guards the requests; nothing is taken under it.
+/// The way to the connection's task. The lock guards the requests; nothing is taken under it.
 #[derive(Debug)]
 pub(super) struct Ops {
     state: Mutex<State>,
     max: usize,
-    /// Messages that came, and parts of them.
-    progress: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -45,17 +43,7 @@ pub(super) struct Found {
 
 impl Ops {
     pub(super) fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), max, progress: AtomicU64::new(0) }
-    }
-
-    /// A message came, or a part of one.
-    pub(super) fn add_progress(&self) {
-        self.progress.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How often that happened.
-    pub(super) fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+        Self { state: Mutex::default(), max }
     }
 
     pub(super) fn push(&self, op: Op) -> Result<(), SubscribeError> {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::channels::{Channels, Restart, Rules};
+use super::channels::{Channels, Restart};
 use super::event::Event;
 use super::ops::{Found, Op, Ops};
 use super::{Listener, SubscriberSettings, SubscriberState};
@@ -20,50 +20,32 @@ use crate::resp::Decoder;
 
 /// Pause between two connections, of which the half is left to chance.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How late an answer may be while the server has much else to say, which is read in order. Who is silent, or answers out
+/// of turn, is found out sooner.
+const BEHIND_MAX: Duration = Duration::from_secs(10);
 /// Bytes of commands that are collected before they are written.
 const OUT_ENOUGH: usize = 64 << 10;
 /// Bytes to have room for before a read.
 const READ_ROOM: usize = 64 << 10;
-
-/// Messages that came so recently show that a connection is not dead, but perhaps behind.
-const BEHIND: Duration = Duration::from_millis(500);
-/// However many messages come, an answer that is overdue for longer will not.
-const LATE_MAX_MILLIS: u64 = 10_000;
+/// Reads after which others have their turn on this thread, however much there is left to read.
+const READS_AT_ONCE: usize = 16;
 
 /// Connects, listens, and begins again, until nobody holds the subscriber any more.
 pub(super) struct Task {
-    settings: SubscriberSettings,
-    target: watch::Receiver<Option<Endpoint>>,
-    listener: Arc<dyn Listener>,
-    ops: Arc<Ops>,
-    report: watch::Sender<SubscriberState>,
-    clock: Clock,
-    random: Arc<Random>,
-    channels: Channels,
+    pub(super) settings: SubscriberSettings,
+    pub(super) target: watch::Receiver<Option<Endpoint>>,
+    pub(super) listener: Arc<dyn Listener>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) report: watch::Sender<SubscriberState>,
+    pub(super) clock: Clock,
+    pub(super) random: Arc<Random>,
+    pub(super) channels: Channels,
 }
 
 /// The subscriber was dropped.
 struct Stopping;
 
 impl Task {
-    pub(super) fn new(
-        settings: SubscriberSettings,
-        target: watch::Receiver<Option<Endpoint>>,
-        listener: Arc<dyn Listener>,
-        ops: Arc<Ops>,
-        report: watch::Sender<SubscriberState>,
-        clock: Clock,
-        random: Arc<Random>,
-    ) -> Self {
-        let rules = Rules {
-            is_sharded: settings.is_sharded,
-            batch: settings.batch.max(1),
-            ack_timeout: settings.ack_timeout,
-            linger: settings.linger,
-        };
-        Self { settings, target, listener, ops, report, clock, random, channels: Channels::new(rules) }
-    }
-
     pub(super) async fn run(mut self) {
         loop {
             let target = self.target.borrow_and_update().clone();
@@ -126,6 +108,7 @@ impl Task {
             match op {
                 Op::Want { name, topic, waiter } => self.channels.want(name, topic, waiter),
                 Op::Unwant { name } => self.channels.unwant(&name, now),
+                Op::CatchUp { waiter } => self.channels.fence(waiter),
             }
         }
         let listener = &self.listener;
@@ -150,7 +133,6 @@ impl Task {
             out: Vec::new(),
             written: 0,
             last_byte,
-            last_message: None,
             owed_since: None,
             timer: Box::pin(sleep(heartbeat)),
         };
@@ -169,20 +151,21 @@ struct Conversation<'t> {
     out: Vec<u8>,
     written: usize,
     last_byte: Duration,
-    last_message: Option<Duration>,
     owed_since: Option<Duration>,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Conversation<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Restart> {
-        loop {
+        for _ in 0..READS_AT_ONCE {
             match self.turn(cx) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(restart) => return Poll::Ready(restart),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Answers whether there may be more to do at once.
@@ -200,6 +183,9 @@ impl Conversation<'_> {
         let now = self.task.clock.now().at;
         if self.out.len() < OUT_ENOUGH {
             self.task.channels.write(now, &mut self.out);
+            if self.task.channels.is_fenced() {
+                self.ping(now);
+            }
         }
         if self.task.channels.owed() {
             if self.owed_since.is_none() {
@@ -244,26 +230,18 @@ impl Conversation<'_> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(Restart(error.to_string())),
         }
-        let before = self.task.ops.progress();
         while let Some(value) = self.decoder.take().map_err(|error| Restart(error.to_string()))? {
             self.handle(Event::of(value))?;
         }
-        if !self.decoder.buffer().is_empty() {
-            self.task.ops.add_progress();
-        }
-        // To deal with them may have taken a while.
+        // To deal with what came may have taken a while.
         self.last_byte = self.task.clock.elapsed();
-        if self.task.ops.progress() != before {
-            self.last_message = Some(self.last_byte);
-        }
         Ok(true)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Restart> {
-        let Task { channels, listener, ops, .. } = &mut *self.task;
+        let Task { channels, listener, .. } = &mut *self.task;
         match event {
             Event::Message { name, payload } => {
-                ops.add_progress();
                 if let Some(topic) = channels.topic(&name) {
                     listener.message(topic, &payload);
                 }
@@ -285,43 +263,41 @@ impl Conversation<'_> {
         Ok(())
     }
 
+    /// Asks for a sign of life.
+    fn ping(&mut self, at: Timestamp) {
+        let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
+        self.task.channels.write_ping(nonce, at, &mut self.out);
+    }
+
     /// Looks at the time when it is time to. Answers whether there is something to write because of it.
     fn watch(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Result<bool, Restart> {
         let mut asks = false;
         let link = &self.task.settings.link;
+        let (heartbeat, silence_max) = (link.heartbeat, link.silence_max);
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = self.task.clock.elapsed();
             if let Some(owed) = self.owed_since {
                 let silent = now.saturating_sub(owed.max(self.last_byte));
-                if silent >= link.silence_max {
+                if silent >= silence_max {
                     return Err(Restart(format!("the server was silent for {} ms", silent.as_millis())));
                 }
             }
-            if let Err(overdue) = self.task.channels.check(at) {
-                let patience = Timestamp::from_millis(at.as_millis().saturating_sub(LATE_MAX_MILLIS));
-                self.task.channels.check(patience)?;
-                // Behind messages that still come, an answer is late and not lost. The one to a ping, if it comes first,
-                // proves the opposite.
-                let is_behind = self.last_message.is_some_and(|last| now.saturating_sub(last) <= BEHIND);
-                if !is_behind {
-                    return Err(overdue);
+            let mut is_in_doubt = now.saturating_sub(self.last_byte) >= heartbeat;
+            if let Err((reason, late)) = self.task.channels.check(at) {
+                if late >= BEHIND_MAX {
+                    return Err(reason);
                 }
-                if !self.task.channels.pings() {
-                    let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
-                    self.task.channels.write_ping(nonce, at, &mut self.out);
-                    asks = true;
-                }
+                is_in_doubt = true;
             }
-            if now.saturating_sub(self.last_byte) >= link.heartbeat && !self.task.channels.pings() {
-                let nonce = Bytes::from(format!("{:016x}", self.task.random.next_u64()));
-                self.task.channels.write_ping(nonce, at, &mut self.out);
+            if is_in_doubt && !self.task.channels.pings() {
+                self.ping(at);
                 asks = true;
             }
             // Deadlines of acknowledgements and lingering channels are looked at as often, which is exact enough.
-            let mut wait = link.heartbeat.min(self.task.channels.due().since(at));
+            let mut wait = heartbeat.min(self.task.channels.due().since(at));
             if let Some(owed) = self.owed_since {
                 let silent = now.saturating_sub(owed.max(self.last_byte));
-                wait = wait.min(link.silence_max.saturating_sub(silent));
+                wait = wait.min(silence_max.saturating_sub(silent));
             }
             let wait = wait.max(Duration::from_millis(10));
             self.timer.as_mut().reset(Instant::now() + wait);

@@ -4,7 +4,7 @@ use flywheel_engine::conformance::{Harness, Recorder, run};
 use flywheel_engine::{Answer, Broker, Presence};
 use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::link::{Endpoint, LinkSettings};
-use flywheel_testkit::RedisServer;
+use flywheel_testkit::{RedisOptions as ServerOptions, RedisRelease, RedisServer};
 
 use crate::fixture::{Ground, Node, local, until};
 
@@ -42,7 +42,16 @@ impl Harness for OnRedis {
 }
 
 fn check(endpoint: impl FnOnce(&RedisServer) -> Endpoint, link: LinkSettings, options: RedisOptions) {
-    let server = RedisServer::start();
+    check_on(RedisRelease::Installed, endpoint, link, options);
+}
+
+fn check_on(
+    release: RedisRelease,
+    endpoint: impl FnOnce(&RedisServer) -> Endpoint,
+    link: LinkSettings,
+    options: RedisOptions,
+) {
+    let server = RedisServer::with(&ServerOptions::of(release));
     let ground = Ground::new();
     // The suite checks what is answered, not how fast a busy machine is.
     let command_timeout = Duration::from_secs(10);
@@ -76,4 +85,15 @@ fn version_2_of_the_protocol_conforms() {
 fn lists_and_counted_users_conform() {
     let options = RedisOptions { history_lists: true, presence_users: true, ..RedisOptions::default() };
     check(tcp, LinkSettings { db: 3, ..LinkSettings::default() }, options);
+}
+
+#[test]
+fn redis_8_conforms_and_lets_presence_expire_field_by_field() {
+    let options = RedisOptions { presence_field_ttl: true, presence_users: true, ..RedisOptions::default() };
+    check_on(RedisRelease::Redis8, tcp, LinkSettings::default(), options);
+}
+
+#[test]
+fn valkey_8_conforms() {
+    check_on(RedisRelease::Valkey8, tcp, LinkSettings::default(), RedisOptions::default());
 }

@@ -7,7 +7,9 @@ use flywheel_model::{Channel, ClientInfo, Payload, Publication, StreamPosition};
 use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::link::LinkSettings;
 use flywheel_stream::{HistoryQuery, Retention};
-use flywheel_testkit::{FaultProxy, OnReply, RedisServer};
+use flywheel_testkit::{
+    FaultProxy, OnReply, RedisOptions as ServerOptions, RedisRelease, RedisReply, RedisServer,
+};
 
 use crate::fixture::{Ground, Node, local, until};
 
@@ -271,9 +273,17 @@ fn a_thousand_concurrent_publishers_of_one_channel_agree_on_one_order() {
 
 #[test]
 fn users_are_counted_without_looking_at_clients() {
-    let server = RedisServer::start();
+    users_are_counted(&RedisServer::start(), false);
+}
+
+#[test]
+fn users_are_counted_where_redis_lets_fields_expire() {
+    users_are_counted(&RedisServer::with(&ServerOptions::of(RedisRelease::Redis8)), true);
+}
+
+fn users_are_counted(server: &RedisServer, presence_field_ttl: bool) {
     let ground = Ground::new();
-    let options = RedisOptions { presence_users: true, ..RedisOptions::default() };
+    let options = RedisOptions { presence_users: true, presence_field_ttl, ..RedisOptions::default() };
     let node = ground.engine("node", local(server.port()), LinkSettings::default(), options);
     let info = |client: &str, user: &str| ClientInfo {
         user: user.into(),
@@ -291,6 +301,15 @@ fn users_are_counted_without_looking_at_clients() {
         ground.wait(node.engine.add(&channel, info(client, user))).unwrap();
     }
     assert_eq!(stats(), (4, 3));
+    // Either each field has a time of its own, or two sorted sets hold the times beside the two hashes.
+    let keys = server.run(&["KEYS", "*presence*"]);
+    let keys: Vec<_> = keys.items().iter().map(RedisReply::text).collect();
+    assert_eq!(keys.len(), if presence_field_ttl { 2 } else { 4 }, "{keys:?}");
+    if presence_field_ttl {
+        let data = keys.iter().find(|key| !key.contains("user")).unwrap();
+        let left = server.run(&["HTTL", data, "FIELDS", "1", "1"]).items()[0].int();
+        assert!((1..=60).contains(&left), "{left} s are left");
+    }
     for (client, expected) in [("1", (3, 3)), ("2", (2, 2)), ("2", (2, 2)), ("3", (1, 1)), ("4", (0, 0))] {
         ground.wait(node.engine.remove(&channel, client)).unwrap();
         assert_eq!(stats(), expected, "without {client}");

@@ -1,10 +1,10 @@
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::keys::key_slot;
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{FaultProxy, OnReply, RedisCluster, RedisServer, wait_until};
+use flywheel_testkit::{Bound, FaultProxy, OnReply, RedisCluster, RedisServer, wait_until};
 
 use crate::nodes::{PATIENCE, World, local, options, plain};
 
@@ -18,7 +18,7 @@ pub(crate) fn shared_settings(partitions: u16) -> ShardSettings {
     settings(shared(), partitions)
 }
 
-fn settings(cluster: &RedisCluster, partitions: u16) -> ShardSettings {
+pub(crate) fn settings(cluster: &RedisCluster, partitions: u16) -> ShardSettings {
     let seeds = cluster.nodes()[..3].iter().map(|node| local(node.port())).collect();
     ShardSettings { partitions, ..plain(Seeds::Cluster(seeds)) }
 }
@@ -35,7 +35,7 @@ fn lost_nodes_are_not_missed(partitions: u16, name_of: impl Fn(usize, u64) -> (S
         .collect();
     for (channel, _) in &channels {
         world.subscribe(channel);
-        println!("C1: at first {:?}", world.wait_all_hear_each_other(channel, "before"));
+        world.wait_all_hear_each_other(channel, "before");
     }
     for (victim, fault) in [(0, "killed"), (1, "frozen")] {
         if fault == "killed" {
@@ -44,10 +44,12 @@ fn lost_nodes_are_not_missed(partitions: u16, name_of: impl Fn(usize, u64) -> (S
             cluster.nodes()[victim].freeze();
         }
         cluster.wait_moved(2, channels[victim].1, victim);
+        let promoted = Instant::now();
         for (channel, _) in &channels {
-            let took = world.wait_all_hear_each_other(channel, fault);
-            println!("C1: {fault}: all hear each other {took:?} after the promotion");
+            world.wait_all_hear_each_other(channel, fault);
         }
+        let since = format!("after the promotion, when a node was {fault}");
+        Bound::new("C1", Duration::from_secs(1)).holds("all hear each other", promoted.elapsed(), &since);
         world.wait_ready();
         if fault == "frozen" {
             cluster.nodes()[victim].resume();
@@ -55,12 +57,11 @@ fn lost_nodes_are_not_missed(partitions: u16, name_of: impl Fn(usize, u64) -> (S
     }
     cluster.failover(5);
     for (channel, _) in &channels {
-        println!(
-            "C2: all hear each other {:?} after the failover",
-            world.wait_all_hear_each_other(channel, "planned")
-        );
+        let took = world.wait_all_hear_each_other(channel, "planned");
+        Bound::new("C2", Duration::from_millis(500)).holds("all hear each other", took, "after the failover");
     }
     world.wait_gap(&channels[0].0);
+    world.finish("C1 and C2");
 }
 
 #[test]
@@ -91,10 +92,33 @@ fn c3_a_partition_whose_slot_moves_is_heard_where_it_is() {
     let slot = key_slot(b"0");
     let from = cluster.owner_according_to(0, slot).unwrap();
     let to = (from + 1) % 3;
-    cluster.move_slot(slot, from, to);
-    let took = world.wait_all_hear_each_other("moving", "after");
-    println!("C3: all hear each other {took:?} after the move");
+    // Calls go on while the slot moves, and so does a channel with history.
+    let others: Vec<_> = (0..500).map(|number| format!("other{number}")).collect();
+    let mut rounds = vec![world.publish_all(&others)];
+    cluster.begin_move(slot, from, to);
+    rounds.push(world.publish_all(&others));
+    world.publish(0, "moving", "open").unwrap();
+    let under_way = world.begin_all(&others);
+    cluster.finish_move(slot, from, to);
+    let moved = Instant::now();
+    world.wait_all_hear_each_other("moving", "after");
     world.wait_gap("moving");
+    let since = format!("after the move, with {} calls under way", others.len());
+    let what = "all hear each other and look for what is missing";
+    Bound::new("C3", Duration::from_millis(500)).holds(what, moved.elapsed(), &since);
+    rounds.push(world.end_all(under_way));
+    for (round, positions) in rounds.iter().enumerate() {
+        for (channel, position) in others.iter().zip(positions) {
+            let offset = position.as_ref().map(|position| position.offset);
+            assert_eq!(offset, Ok(round as u64 + 1), "{channel}: the answer is another's");
+        }
+    }
+    // What was accepted is in the stream, from where whoever missed it gets it.
+    let top = world.top(1, "moving").unwrap();
+    let kept = world.history(1, "moving");
+    assert_eq!(kept.len() as u64, top.offset, "the stream has a hole");
+    assert_eq!(kept.iter().filter(|data| data.as_str() == "open").count(), 1);
+    world.finish("C3");
 }
 
 #[test]
@@ -131,7 +155,6 @@ fn r4_a_lost_or_doubled_answer_in_a_cluster_costs_its_connection_and_reaches_nob
                 }
             }
         }
-        println!("R4: {what:?}: {failed} of {} publications failed so far", 10 * channels.len());
     }
     assert!(failed <= 2 * proxies.len(), "{failed} failed: more than the answers that were lost");
     let accepted: usize = proxies.iter().map(FaultProxy::accepted).sum();
@@ -140,6 +163,7 @@ fn r4_a_lost_or_doubled_answer_in_a_cluster_costs_its_connection_and_reaches_nob
         assert!(world.top(0, channel).unwrap().offset >= top);
         world.wait_all_hear_each_other(channel, "after");
     }
+    world.finish("R4");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use flywheel_engine::conformance::{Harness, Recorder, run};
 use flywheel_engine::{Answer, Broker, Presence};
 use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{RedisServer, SentinelSet, wait_until};
+use flywheel_testkit::{RedisCluster, RedisRelease, RedisServer, SentinelSet, wait_until};
 
-use crate::cluster::shared_settings;
+use crate::cluster::{settings, shared_settings};
 use crate::nodes::{PATIENCE, World, local, options, plain, watched_by};
 
 struct OnShape(World);
@@ -60,6 +60,13 @@ fn an_engine_on_a_cluster_conforms() {
 #[test]
 fn an_engine_on_partitions_of_a_cluster_conforms() {
     check(&[shared_settings(16)], "partitions");
+}
+
+#[test]
+fn an_engine_on_partitions_of_a_cluster_of_valkey_8_conforms() {
+    let servers = flywheel_testkit::RedisOptions::of(RedisRelease::Valkey8);
+    let cluster = RedisCluster::with(Duration::from_secs(1), &servers);
+    check(&[settings(&cluster, 16)], "valkey");
 }
 
 #[test]

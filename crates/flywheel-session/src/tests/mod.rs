@@ -18,6 +18,7 @@ mod query;
 mod random;
 mod recovery;
 mod refresh;
+mod refusal;
 mod server;
 mod subscribe;
 mod time;

@@ -271,7 +271,8 @@ impl Run {
         self.world.sent.clear();
         let mut greeting = self.world.session.greeting.clone();
         greeting.client = ClientId::from_random(u128::from(self.next_id));
-        let turn = Turn { now: self.world.now, settings: &self.world.settings, effects: &mut Vec::new() };
+        let turn =
+            Turn { now: self.world.now, settings: &self.world.settings, queued: 0, effects: &mut Vec::new() };
         self.world.session = Session::new(greeting, &turn);
         self.connect();
     }

@@ -271,6 +271,20 @@ fn what_no_queue_would_take_is_not_recovered_instead_of_closing_again_and_again(
 }
 
 #[test]
+fn what_waits_for_the_socket_already_counts() {
+    let recovers = |queued: usize| {
+        let mut world = World::with(|settings, _| settings.queue_bytes_max = 1000);
+        world.connect();
+        world.publish("log:a", "\"missed\"");
+        world.does_anything();
+        world.queued = queued;
+        world.send(r#"{"id":2,"subscribe":{"channel":"log:a","recover":true,"epoch":"e","offset":0}}"#);
+        world.lines().iter().any(|line| line.contains(r#""recovered":true"#))
+    };
+    assert_eq!([0, 900, 950, 5000].map(recovers), [true, true, false, false]);
+}
+
+#[test]
 fn what_is_held_back_has_a_bound() {
     let mut world = World::with(|settings, _| settings.queue_bytes_max = 1000);
     world.connect();

@@ -34,7 +34,8 @@ fn refresh(claims: ConnectClaims, expected: &str) -> World {
 #[test]
 fn a_new_token_extends_the_connection() {
     let mut world = refresh(claims("42", 200), r#"{"id":2,"refresh":{"expires":true,"ttl":200}}"#);
-    let turn = crate::Turn { now: world.now, settings: &world.settings, effects: &mut world.effects };
+    let turn =
+        crate::Turn { now: world.now, settings: &world.settings, queued: 0, effects: &mut world.effects };
     assert!(world.session.poll_timeout(&turn).as_millis() <= 225_000);
 }
 

@@ -39,7 +39,11 @@ pub(super) struct World {
     /// Whether events wait in the mailbox until they are fetched.
     pub mail_waits: bool,
     fetching: bool,
+    /// Bytes that the client's socket has not taken.
+    pub(super) queued: usize,
     lines: Vec<String>,
+    /// What the operator was told of refused commands.
+    pub(super) explained: Vec<crate::Refusal>,
     /// Messages to the client, for who wants more than text.
     pub sent: Vec<ServerMessage>,
 }
@@ -101,7 +105,7 @@ impl World {
         engine.tokens.insert("t42".into(), claims("42"));
         engine.tokens.insert("t43".into(), claims("43"));
         engine.tokens.insert("old".into(), Err(Failure::ExpiredToken));
-        let turn = Turn { now, settings: &settings, effects: &mut Vec::new() };
+        let turn = Turn { now, settings: &settings, queued: 0, effects: &mut Vec::new() };
         Self {
             session: Session::new(greeting, &turn),
             settings,
@@ -115,7 +119,9 @@ impl World {
             mailbox: VecDeque::new(),
             mail_waits: false,
             fetching: false,
+            queued: 0,
             lines: Vec::new(),
+            explained: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -144,7 +150,8 @@ impl World {
     /// Lets the session do something, and carries out what it wants done.
     pub(super) fn act(&mut self, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
         let mut effects = std::mem::take(&mut self.effects);
-        let mut turn = Turn { now: self.now, settings: &self.settings, effects: &mut effects };
+        let (now, queued) = (self.now, self.queued);
+        let mut turn = Turn { now, settings: &self.settings, queued, effects: &mut effects };
         act(&mut self.session, &mut turn);
         effects.iter().for_each(|effect| self.audit.effect(effect));
         self.pending.extend(effects.drain(..));
@@ -176,6 +183,7 @@ impl World {
                 self.lines.push(format!("heal {channel}"));
                 self.heal(&channel, None);
             }
+            Effect::Explain(refusal) => self.explained.push(*refusal),
             Effect::Ask(context, ask) => {
                 self.lines.push(format!("ask {}", kind(&ask)));
                 if self.slow.contains(&kind(&ask)) {
@@ -373,7 +381,8 @@ impl World {
     /// Time passes, and the session is called whenever it wants to be.
     pub(super) fn at(&mut self, millis: u64) {
         for _ in 0..1000 {
-            let turn = Turn { now: self.now, settings: &self.settings, effects: &mut self.effects };
+            let turn =
+                Turn { now: self.now, settings: &self.settings, queued: 0, effects: &mut self.effects };
             let due = self.session.poll_timeout(&turn);
             if due > Timestamp::from_millis(millis) {
                 self.set_clock(millis);
@@ -393,7 +402,7 @@ impl World {
     }
 
     pub(super) fn is_saturated(&mut self) -> bool {
-        let turn = Turn { now: self.now, settings: &self.settings, effects: &mut self.effects };
+        let turn = Turn { now: self.now, settings: &self.settings, queued: 0, effects: &mut self.effects };
         self.session.is_saturated(&turn)
     }
 

@@ -2,84 +2,13 @@
 //
 //   node browser.mjs url=http://127.0.0.1:8000/ chromium=/usr/bin/chromium screenshot=<file> profile=<folder>
 
-import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import WebSocket from "ws";
-import { check, defer, options, report, within } from "./common.mjs";
-
-const FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--window-size=900,900", "--remote-debugging-port=0",
-];
-const POLL_MS = 50;
-const POLLS = 400;
-
-/** Starts the browser; resolves with the address of its control socket. */
-function launch() {
-  const browser = spawn(options.chromium, [...FLAGS, `--user-data-dir=${options.profile}`, "about:blank"], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  process.on("exit", () => browser.kill("SIGKILL"));
-  const ready = defer();
-  let said = "";
-  browser.stderr.on("data", (chunk) => {
-    said += chunk;
-    const address = /DevTools listening on (ws:\S+)/.exec(said);
-    if (address) ready.resolve(address[1]);
-  });
-  browser.on("exit", (code) => ready.reject(new Error(`the browser ended with ${code}: ${said}`)));
-  return ready.promise;
-}
-
-/** One target of the DevTools protocol. */
-async function attach(url) {
-  const socket = new WebSocket(url);
-  const waiting = new Map();
-  const events = [];
-  let id = 0;
-  socket.on("message", (text) => {
-    const message = JSON.parse(text);
-    if (message.id === undefined) {
-      events.push(message);
-      return;
-    }
-    const { resolve, reject } = waiting.get(message.id);
-    waiting.delete(message.id);
-    if (message.error) reject(new Error(message.error.message));
-    else resolve(message.result);
-  });
-  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
-  const send = (method, params = {}) => {
-    id += 1;
-    const answer = defer();
-    waiting.set(id, answer);
-    socket.send(JSON.stringify({ id, method, params }));
-    return within(20, method, answer.promise);
-  };
-  return { send, events };
-}
+import { openPage } from "./chromium.mjs";
+import { check, options, report } from "./common.mjs";
 
 await report(async () => {
-  const control = await within(60, "starting the browser", launch());
-  const { host } = new URL(control);
-  const targets = await (await fetch(`http://${host}/json/list`)).json();
-  const page = await attach(targets.find(({ type }) => type === "page").webSocketDebuggerUrl);
-  const evaluate = async (expression) => {
-    const { result, exceptionDetails } = await page.send("Runtime.evaluate", { expression, returnByValue: true });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result.value;
-  };
-  const until = async (what, expression) => {
-    for (let poll = 0; poll < POLLS; poll += 1) {
-      if (await evaluate(expression).catch(() => false)) return;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    throw new Error(`${what} did not happen; the page says: ${await evaluate("document.body.innerText")}`);
-  };
-  await page.send("Runtime.enable");
-  await page.send("Page.enable");
-  await page.send("Network.enable");
-  await page.send("Page.navigate", { url: options.url });
+  const page = await openPage(options.url);
+  const { evaluate, until } = page;
 
   const status = "document.querySelector('#status')?.textContent";
   await until("connecting", `${status} === "connected"`);

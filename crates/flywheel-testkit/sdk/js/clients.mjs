@@ -23,12 +23,17 @@ export const socketKind = (perMessageDeflate, opened = () => {}) => class extend
   }
 };
 
-/** A client, not yet connected. `more` are options of the SDK that this one needs. */
-export function newClient({ transport = "websocket", encoding, deflate = false, address = options.address, ...more }) {
+/** A client, not yet connected, that tries `transports` in their order. `more` are options of the SDK that this one needs. */
+export function newClient({
+  transport = "websocket", transports = [transport], encoding, deflate = false, address = options.address, ...more
+}) {
   const Client = encoding === "protobuf" ? ProtobufClient : JsonClient;
-  const endpoint = transport === "websocket"
-    ? `ws://${address}/connection/websocket`
-    : [{ transport, endpoint: `http://${address}/connection/${transport}` }];
+  const endpoints = transports.map((name) => ({
+    transport: name,
+    endpoint: `${name === "websocket" ? "ws" : "http"}://${address}/connection/${name}`,
+  }));
+  // Where there is no choice, most applications give an address alone.
+  const endpoint = transports.join() === "websocket" ? endpoints[0].endpoint : endpoints;
   return new Client(endpoint, {
     websocket: socketKind(deflate),
     eventsource: EventSource,

@@ -1,7 +1,7 @@
 // The published JavaScript SDK against a running server.
 //
 //   node sdk.mjs address=127.0.0.1:8000 key=secret token=<jwt> restart=<file>
-//     transport=websocket|http_stream|sse encoding=json|protobuf
+//     transport=websocket|http_stream|sse encoding=json|protobuf ping=<seconds between pings>
 //
 // When the file `restart` appears, the server is about to go away; the script makes it when it is ready for that.
 
@@ -12,15 +12,18 @@ import { api, check, defer, options, pause, report, within } from "./common.mjs"
 const PUBLICATIONS = 10_000;
 const BATCH = 500;
 const { transport, encoding } = options;
+/** Milliseconds after which a client that does not answer pings, or that gets none, would have been gone. */
+const SEVERAL_PINGS = 3_500 * Number(options.ping);
 const { encode, decode } = codec(encoding);
 
 await report(async () => {
-  const client = newClient({ transport, encoding, minReconnectDelay: 50, maxReconnectDelay: 500 });
+  const client = newClient({ transport, encoding, minReconnectDelay: 50, maxReconnectDelay: 500, maxServerPingDelay: 1_000 });
 
   const connected = defer();
   client.on("connected", (context) => connected.resolve(context));
   client.connect();
   const context = await within(10, "connect", connected.promise);
+  const since = performance.now();
   check("connected", context.client.length > 0 && context.transport === transport);
 
   const channel = `sdk:js-${transport}-${encoding}`;
@@ -74,6 +77,20 @@ await report(async () => {
   let refused = 0;
   await client.publish("nowhere:x", encode({})).catch((error) => { refused = error.code; });
   check("error-code", refused === 102);
+
+  const losses = [];
+  client.on("connecting", ({ code, reason }) => losses.push({ code, reason }));
+  await pause(since + SEVERAL_PINGS - performance.now());
+  check("still-there-after-pings", client.state === "connected" && losses.length === 0);
+
+  // Sent away with a reason, it comes back to what it missed.
+  const recovered = defer();
+  subscription.once("subscribed", recovered.resolve);
+  const disconnect = { code: 3011, reason: "force reconnect" };
+  await api("disconnect", { user: "sdk-user", client: context.client, disconnect });
+  const back = await within(20, "coming back", recovered.promise);
+  check("told-why", losses.length === 1 && losses[0].code === disconnect.code && losses[0].reason === disconnect.reason);
+  check("recovered", back.wasRecovering && back.recovered);
 
   // The server goes away and comes back; the SDK must find it and subscribe again by itself.
   const lost = defer();

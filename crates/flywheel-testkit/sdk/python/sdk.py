@@ -1,12 +1,13 @@
 """The published Python SDK against a running server.
 
-    python sdk.py address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf restart=<file>
+    python sdk.py address=127.0.0.1:8000 key=secret token=<jwt> encoding=json|protobuf ping=2 restart=<file>
 
-The script makes the file `restart` when the server may go away and come back.
+`ping` is the number of seconds between pings. The script makes the file `restart` when the server may go away and come back.
 """
 
 import asyncio
 import pathlib
+import time
 
 import common
 from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
@@ -14,6 +15,8 @@ from common import api, check, options, report
 
 PUBLICATIONS = 10_000
 BATCH = 500
+# Seconds after which a client that does not answer pings, or that gets none, would have been gone.
+SEVERAL_PINGS = 3.5 * float(options["ping"])
 
 encoding = options["encoding"]
 
@@ -79,10 +82,12 @@ async def run():
         use_protobuf=encoding == "protobuf",
         min_reconnect_delay=0.05,
         max_reconnect_delay=0.5,
+        max_server_ping_delay=1.0,
         proxy=None,
     )
     await client.connect()
     first = await asyncio.wait_for(connection.connected.get(), 10)
+    since = time.monotonic()
     check("connected", first.client)
 
     channel = f"sdk:python-{encoding}"
@@ -120,6 +125,18 @@ async def run():
 
     while not connection.connecting.empty():
         connection.connecting.get_nowait()
+    await asyncio.sleep(since + SEVERAL_PINGS - time.monotonic())
+    check("still-there-after-pings", connection.connecting.empty() and connection.connected.empty())
+
+    # Sent away with a reason, it comes back to what it missed.
+    disconnect = {"code": 3011, "reason": "force reconnect"}
+    await api("disconnect", {"user": "sdk-user", "client": first.client, "disconnect": disconnect})
+    lost = await asyncio.wait_for(connection.connecting.get(), 20)
+    check("told-why", lost.code == disconnect["code"] and lost.reason == disconnect["reason"])
+    await asyncio.wait_for(connection.connected.get(), 20)
+    back = await asyncio.wait_for(events.subscribed.get(), 20)
+    check("recovered", back.was_recovering and back.recovered)
+
     pathlib.Path(options["restart"]).touch()
     lost = await asyncio.wait_for(connection.connecting.get(), 30)
     check("told-of-the-shutdown", lost.code == 3001)

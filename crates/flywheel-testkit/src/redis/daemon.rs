@@ -12,22 +12,18 @@ use crate::process::{bare_command, fresh_log};
 /// in whatever way.
 #[derive(Debug)]
 pub(crate) struct Daemon {
-    binary: &'static str,
+    binary: String,
     arguments: Vec<String>,
     folder: PathBuf,
     child: Option<Child>,
 }
 
 impl Daemon {
-    /// Starts `binary`; panics with the line that installs `package` when it is not there.
-    pub(crate) fn start(
-        binary: &'static str,
-        package: &str,
-        folder: &Path,
-        arguments: &[impl AsRef<str>],
-    ) -> Self {
+    /// Starts `binary`, a name or a path; panics with the line that installs `package` when it is not there.
+    pub(crate) fn start(binary: &str, package: &str, folder: &Path, arguments: &[impl AsRef<str>]) -> Self {
         let arguments = arguments.iter().map(|argument| argument.as_ref().to_owned()).collect();
-        let mut daemon = Self { binary, arguments, folder: folder.to_owned(), child: None };
+        let mut daemon =
+            Self { binary: binary.to_owned(), arguments, folder: folder.to_owned(), child: None };
         assert!(
             is_installed(binary),
             "{binary} is missing: run `cargo xtask setup`, or `apt-get install --yes {package}`"
@@ -41,7 +37,7 @@ impl Daemon {
         assert!(self.child.is_none(), "{} is running", self.binary);
         let (out, err) = fresh_log(&self.folder.join("log"));
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        let child = bare_command(Path::new(self.binary), &arguments, &self.folder)
+        let child = bare_command(Path::new(&self.binary), &arguments, &self.folder)
             .stdout(out)
             .stderr(err)
             .spawn()
@@ -88,6 +84,9 @@ impl Drop for Daemon {
 }
 
 fn is_installed(binary: &str) -> bool {
+    if Path::new(binary).is_absolute() {
+        return Path::new(binary).is_file();
+    }
     let mut folders = std::env::var("PATH").unwrap_or_default();
     folders.push_str(":/usr/sbin:/usr/local/sbin");
     folders.split(':').any(|folder| Path::new(folder).join(binary).is_file())

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::daemon::Daemon;
-use super::{Certificates, RedisClient, RedisReply};
+use super::{Certificates, RedisClient, RedisRelease, RedisReply};
 use crate::{free_port, wait_until};
 
 /// How long a server may take until it answers.
@@ -18,6 +18,8 @@ const START: Duration = Duration::from_secs(20);
 /// How to start a Redis.
 #[derive(Debug, Clone, Default)]
 pub struct RedisOptions {
+    /// Which server it is.
+    pub release: RedisRelease,
     /// Port of the primary that it replicates.
     pub replica_of: Option<u16>,
     /// The default user's password, also used towards a primary.
@@ -31,6 +33,11 @@ pub struct RedisOptions {
 }
 
 impl RedisOptions {
+    /// Another server than the one that is installed.
+    pub fn of(release: RedisRelease) -> Self {
+        Self { release, ..Self::default() }
+    }
+
     /// With one more line of configuration.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
@@ -100,8 +107,12 @@ impl RedisServer {
         }
         let config = folder.path().join("redis.conf");
         fs::write(&config, text).unwrap();
-        let daemon =
-            Daemon::start("redis-server", "redis-server", folder.path(), &[config.to_string_lossy()]);
+        let daemon = Daemon::start(
+            &options.release.program(),
+            "redis-server",
+            folder.path(),
+            &[config.to_string_lossy()],
+        );
         let mut server = Self { daemon, folder, options: options.clone(), port, tls_port };
         match server.wait_started() {
             Ok(()) => Some(server),

@@ -26,10 +26,11 @@ const DELIVERIES: u64 = (CLIENTS * SUBSCRIPTIONS) as u64;
 /// How many deliveries all clients together may be behind before the publisher waits for them.
 const BEHIND_MAX: u64 = 40 * DELIVERIES;
 /// Nobody has taken anything for so long: the publisher goes on all the same.
-const STANDSTILL: Duration = Duration::from_millis(20);
-/// How often everything breaks. Memory may grow when it does so for the first time, and stays then.
+const STANDSTILL: Duration = Duration::from_millis(100);
+/// How often everything breaks.
 const BOUTS: u64 = 3;
-const RESIDENT_PERCENT_MAX: u64 = 150;
+/// A megabyte for the queue of each client, as much for what its thread has read, and what 4,000 subscriptions hold back.
+const RESIDENT_MAX: u64 = 512 << 20;
 const MAILBOX_MAX: usize = 64 << 20;
 
 #[test]
@@ -76,8 +77,8 @@ fn an_engine_that_hangs_takes_nobody_with_it_and_everybody_has_everything_when_i
     let slowest = Duration::from_millis(shared.slowest_millis.load(Ordering::SeqCst));
     assert!(slowest <= ANSWER_MAX, "a connect waited {slowest:?}");
     assert!(node.gaps_healed() > 0, "nothing was lost on the way, so this proves little");
-    let grown = peaks.last().unwrap() * 100 / peaks[0];
-    assert!(grown <= RESIDENT_PERCENT_MAX, "bytes of memory in use at most, bout for bout: {peaks:?}");
+    let most = peaks.iter().max().unwrap();
+    assert!(*most <= RESIDENT_MAX, "bytes of memory in use at most, bout for bout: {peaks:?}");
     assert!(fullest <= MAILBOX_MAX, "{fullest} bytes in a mailbox");
     assert!(wait_until(PATIENCE, || node.tasks() == 0), "{} tasks are left", node.tasks());
 }

@@ -3,23 +3,17 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
-use flywheel_engine::{
-    Answer, Call, Fault, FaultyEngine, KeySetError, KeySets, LossySink, MemoryEngine, MemoryLimits, Sink,
-};
-use flywheel_metrics::Metrics;
+use flywheel_auth::{TokenSettings, Verifier};
+use flywheel_engine::{Call, Fault, FaultyEngine, LossySink, MemoryEngine, MemoryLimits, Sink};
 use flywheel_model::{Channel, ChannelOptions, ChannelRules, Payload};
-use flywheel_node::{
-    Access, Backends, HealthSettings, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom,
-};
+use flywheel_node::{Access, Node, NodeParts, PublishRequest, Routes, ShardPost, Whom};
 use flywheel_protocol::Disconnect;
 use flywheel_runtime::{Clock, Random, Tasks};
 use flywheel_session::Settings;
 use flywheel_testkit::JsonClient;
 use flywheel_transport::{
-    Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
+    ConnectionLimits, Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
 };
-use flywheel_websocket::Rules;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -29,14 +23,6 @@ const SHARDS: usize = 2;
 
 pub(crate) fn channel(number: usize) -> String {
     format!("feed:{number}")
-}
-
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
-    }
 }
 
 /// A node with its shards, on an engine that can be broken.
@@ -78,37 +64,18 @@ impl TestNode {
         let memory =
             MemoryEngine::new(sink.clone(), clock.clone(), Random::seeded(1), MemoryLimits::default());
         let engine = Arc::new(FaultyEngine::new(Arc::new(memory)));
-        let parts = NodeParts {
-            uid: "node".into(),
-            name: "node".into(),
-            version: "0".into(),
-            broker: engine.clone(),
-            presence: engine.clone(),
-            key_sets: Arc::new(NoKeys),
-            control: None,
-            dependencies: Arc::new(()),
-            health: HealthSettings::default(),
-            routes: routes.clone(),
-            clock: clock.clone(),
-            tasks,
-            metrics: Arc::new(Metrics::new("0")),
-        };
+        let parts = NodeParts::alone(&engine, routes.clone(), clock.clone(), tasks);
         let token = TokenSettings { hmac_secret_key: Some(SECRET.into()), ..TokenSettings::default() };
-        let access = Access {
-            connection: Arc::new(Verifier::new(token).unwrap()),
-            subscription: None,
-            anonymous_without_token: false,
-            refuse_anonymous_tokens: false,
-            insecure: false,
-            user_connection_limit: None,
-            backends: Backends::default(),
-        };
+        let access = Access::with_tokens(Arc::new(Verifier::new(token).unwrap()));
         let node = Node::new(parts, settings(), access);
         let door = Door::new(DoorSettings {
-            endpoints: vec![Endpoint::new(
-                flywheel_protocol::client::Transport::WebSocket,
-                "/connection/websocket",
-            )],
+            endpoints: vec![Endpoint {
+                limits: Arc::new(ConnectionLimits {
+                    write_timeout: Duration::from_mins(1),
+                    ..ConnectionLimits::default()
+                }),
+                ..Endpoint::new(flywheel_protocol::client::Transport::WebSocket, "/connection/websocket")
+            }],
             emulation: None,
             origins: globset::GlobSet::empty(),
             connection_limit: None,
@@ -128,12 +95,8 @@ impl TestNode {
                 queue_bytes_max: 1 << 20,
                 packing: flywheel_hub::Packing::default(),
             });
-            let settings = ReactorSettings {
-                handshake_timeout: Duration::from_mins(1),
-                write_timeout: Duration::from_mins(1),
-                rules: Rules::default(),
-                decompressed_max: 1 << 20,
-            };
+            let settings =
+                ReactorSettings { handshake_timeout: Duration::from_mins(1), limits: Arc::default() };
             let reactor =
                 Reactor::new(listener, clock.clone(), settings, |_| false, bell, poll, sessions).unwrap();
             std::thread::spawn(move || reactor.run(Sessions::control).unwrap());

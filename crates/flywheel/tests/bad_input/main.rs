@@ -4,7 +4,9 @@
 
 mod commands;
 mod frames;
+mod refusals;
 mod requests;
+mod witness;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ pub(crate) fn served() -> Vec<String> {
         "{{",
         "}{}",
         "{}{a}",
+        "{%}",
         "{%}.encoded",
         "%7Dx",
         "\0",
@@ -35,7 +36,8 @@ pub(crate) fn served() -> Vec<String> {
         &braces,
     ];
     let bare = odd.iter().map(|name| (*name).to_owned());
-    bare.chain(odd.iter().map(|name| format!("all:{name}"))).chain(["all:".to_owned()]).collect()
+    let in_namespace = odd.iter().chain(&["", ":"]).map(|name| format!("all:{name}"));
+    bare.chain(in_namespace).collect()
 }
 
 /// A name as a person reads it in a failure.

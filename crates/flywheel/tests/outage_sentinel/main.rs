@@ -72,8 +72,39 @@ fn every_node_follows_the_primary_whatever_happens_to_it() {
 fn one_cycle(fleet: &Fleet, set: &mut SentinelSet, fault: Fault) -> Cycle {
     let old = set.primary();
     let began = Instant::now();
-    let new = fault.strike(set, old);
-    let answered = Instant::now();
+    let mut new = fault.strike(set, old);
+    let mut answered = Instant::now();
+    let announced = answered - began;
+    let kept = loop {
+        let (kept, broken) = survive(fleet, set, fault, (old, new), answered);
+        // Two Sentinels may both have led an election. Then there is one switch more, of which nothing was asked: Redis
+        // discards what the first winner accepted, and all of this begins anew.
+        let named = set.primary();
+        if named == new {
+            assert!(broken.is_empty(), "{fault:?}: {}", broken.join("\n"));
+            break kept;
+        }
+        println!("{fault:?}: the Sentinels went on to another primary by themselves");
+        (new, answered) = (named, Instant::now());
+    };
+    let cycle = Cycle {
+        fault,
+        announced,
+        writes: first_kept_writes(fleet, answered, &kept),
+        hears: last_pair_heard(fleet, answered, &kept),
+    };
+    fault.mend(set, old, new);
+    cycle
+}
+
+/// The fleet goes on with the server `new` instead of `old`. What `new` has, and which promises were broken.
+fn survive(
+    fleet: &Fleet,
+    set: &SentinelSet,
+    fault: Fault,
+    (old, new): (usize, usize),
+    answered: Instant,
+) -> (BTreeMap<String, Kept>, Vec<String>) {
     let recovered = wait_until(PATIENCE, || fleet.all_hear_each_other_since(answered));
     assert!(recovered, "{fault:?}: {}", fleet.describe(answered));
     // From here on nothing that is accepted may get lost.
@@ -89,20 +120,12 @@ fn one_cycle(fleet: &Fleet, set: &mut SentinelSet, fault: Fault) -> Cycle {
     // In this order: what was accepted is there when the streams are read.
     let accepted = fleet.accepted();
     let kept = fleet.kept(&set.servers()[new]);
-    let broken = judge(&accepted, &[], &kept, |asked| asked > settled);
-    assert!(broken.is_empty(), "{fault:?}: {}", broken.join("\n"));
+    let mut broken = judge(&accepted, &[], &kept, |asked| asked > settled);
     if fault.leaves_old_primary_writable() {
         let astray = went_astray(fleet, &set.servers()[old], settled);
-        assert!(astray.is_empty(), "{fault:?}: written to the old primary: {astray:?}");
+        broken.extend(astray.iter().map(|id| format!("publication {id} was written to the old primary")));
     }
-    let cycle = Cycle {
-        fault,
-        announced: answered - began,
-        writes: first_kept_writes(fleet, answered, &kept),
-        hears: last_pair_heard(fleet, answered, &kept),
-    };
-    fault.mend(set, old, new);
-    cycle
+    (kept, broken)
 }
 
 /// For each node, how long after `since` it first wrote something that `kept` has.

@@ -3,7 +3,6 @@
 
 mod answers;
 mod faults;
-mod hostile;
 mod metrics;
 mod relay;
 mod shapes;

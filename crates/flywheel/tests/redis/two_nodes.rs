@@ -1,9 +1,9 @@
 //! What happens on one node is seen on the other.
 
-use flywheel_testkit::{JsonClient, RedisServer, Server, wait_until};
+use flywheel_testkit::{JsonClient, RedisServer, Server, named_token, set, wait_until};
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, at, publication, two};
+use crate::{PATIENCE, at, on_redis, publication, two, two_of};
 
 fn publish(server: &Server, channel: &str, data: &Value) -> Value {
     server.api_result("publish", &json!({"channel": channel, "data": data}))
@@ -151,6 +151,28 @@ fn operations_reach_clients_wherever_they_are() {
     }
     one.api_result("disconnect", &whom(json!({})));
     assert_eq!(client.closed().0, 3503);
+}
+
+#[test]
+fn a_users_newest_connection_ends_the_one_on_the_other_node() {
+    let redis = RedisServer::start();
+    let mut config = on_redis(&at(&redis));
+    let personal = json!({"enabled": true, "personal_channel_namespace": "room", "single_connection": true});
+    set(&mut config, "client.subscribe_to_user_personal_channel", personal);
+    let (one, other) = two_of(&config);
+    let token = named_token("T42");
+    let mut bystander = JsonClient::connect(one.address(), None);
+    bystander.subscribe("plain");
+    let mut older = JsonClient::connect(one.address(), token.as_deref());
+    for server in [&other, &one, &other] {
+        let newer = JsonClient::connect(server.address(), token.as_deref());
+        assert_eq!(older.closed(), (3504, "connection limit".to_owned()));
+        older = newer;
+    }
+    publish(&one, "room:#42", &json!("to the newest"));
+    assert_eq!(publication(&mut older)["data"], "to the newest");
+    publish(&other, "plain", &json!("to others"));
+    assert_eq!(publication(&mut bystander)["data"], "to others");
 }
 
 #[test]

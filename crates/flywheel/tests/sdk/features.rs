@@ -12,7 +12,7 @@ use crate::{arguments, enable_emulation};
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The checks that every script makes, in this order.
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 17] = [
     "connected",
     "subscribed",
     "publications-in-order",
@@ -21,6 +21,9 @@ const CHECKS: [&str; 14] = [
     "history",
     "published",
     "error-code",
+    "still-there-after-pings",
+    "told-why",
+    "recovered",
     "told-of-the-shutdown",
     "reconnected",
     "resubscribed",
@@ -48,6 +51,8 @@ fn check(sdk: &Sdk, script: &str, transport: &str, encoding: &str) {
     );
     enable_emulation(&mut config);
     set(&mut config, "shutdown.timeout", json!("5s"));
+    set(&mut config, "client.ping_interval", json!("2s"));
+    set(&mut config, "client.pong_timeout", json!("1900ms"));
     let mut server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
     let signals = tempfile::tempdir().unwrap();
     let restart = signals.path().join("restart");
@@ -55,6 +60,7 @@ fn check(sdk: &Sdk, script: &str, transport: &str, encoding: &str) {
     arguments.push(format!("transport={transport}"));
     arguments.push(format!("encoding={encoding}"));
     arguments.push(format!("restart={}", restart.display()));
+    arguments.push("ping=2".to_owned());
     let over = AtomicBool::new(false);
     let checks = thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,7 +1,9 @@
 //! Published SDKs against the server.
 #![expect(clippy::unwrap_used, reason = "helpers fail the test")]
 
+mod backend;
 mod delta;
+mod fallback;
 mod features;
 mod recovery;
 mod site;

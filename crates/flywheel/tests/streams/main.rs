@@ -11,9 +11,9 @@ mod closing;
 mod cors;
 mod emulation;
 mod kept;
+mod limits;
 mod memory;
 mod proxy;
-mod sdk;
 mod uni;
 
 const WITHIN: Duration = Duration::from_secs(10);

@@ -3,14 +3,14 @@
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::{DisconnectPush, PushBody, ServerMessage, Transport};
 
+use super::Sessions;
 use crate::Io;
 use crate::labels::transport_label;
 use crate::response::write_closing;
-use crate::sessions::Sessions;
 
 impl Sessions {
     /// Ends a connection; `rejected` is the code of the error because of which, if its connect request failed.
-    pub(crate) fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect, rejected: Option<u32>) {
+    pub(super) fn close(&mut self, io: &mut Io, slot: u32, disconnect: &Disconnect, rejected: Option<u32>) {
         self.parts.node.metrics().client.server_disconnect(disconnect.code);
         if disconnect.code == Disconnect::CONNECTION_CLOSED.code {
             return io.drop_connection(slot);

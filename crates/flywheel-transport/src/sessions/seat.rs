@@ -1,14 +1,16 @@
+//! What a shard keeps of a connection beside its session, and how the response of a stream begins.
+
 use std::sync::Arc;
 
+use super::Sessions;
 use crate::Io;
 use crate::door::Pass;
 use crate::endpoint::{Farewell, Statuses};
-use crate::sessions::Sessions;
 use crate::welcome::Response;
 
 /// What a shard keeps of a connection beside its session.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(super) struct Seat {
     _pass: Pass,
     pub farewell: Farewell,
     /// A response that has not begun.
@@ -17,7 +19,7 @@ pub(crate) struct Seat {
 
 /// A response that begins when the connect request has succeeded, and otherwise is another one.
 #[derive(Debug)]
-pub(crate) struct Late {
+pub(super) struct Late {
     head: Vec<u8>,
     pub statuses: Arc<Statuses>,
     pub cors: String,
@@ -28,7 +30,7 @@ const PROLOGUE: &[u8] = b"\r\n";
 
 impl Sessions {
     /// Begins the response of a stream, or puts it off until it is clear what it is.
-    pub(crate) fn take_seat(
+    pub(super) fn take_seat(
         &mut self,
         io: &mut Io,
         slot: u32,
@@ -51,7 +53,7 @@ impl Sessions {
     }
 
     /// Something is to be sent: a response that was put off begins.
-    pub(crate) fn begin_late(&mut self, io: &mut Io, slot: u32) {
+    pub(super) fn begin_late(&mut self, io: &mut Io, slot: u32) {
         let seat = self.seats.get_mut(slot as usize).and_then(Option::as_mut);
         if let Some(late) = seat.and_then(|seat| seat.late.take()) {
             self.begin_response(io, slot, &late.head);

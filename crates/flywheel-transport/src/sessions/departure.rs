@@ -1,3 +1,5 @@
+//! Sends the clients of a shard elsewhere.
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -5,11 +7,14 @@ use flywheel_hub::ClientKey;
 use flywheel_model::Timestamp;
 use flywheel_protocol::Disconnect;
 
+use super::Sessions;
+use crate::Io;
+
 /// The clients of a shard are sent away, evenly over a time.
 #[derive(Debug)]
-pub(crate) struct Departure {
+pub(super) struct Departure {
     /// What they are told.
-    pub(crate) disconnect: Disconnect,
+    pub(super) disconnect: Disconnect,
     began: Timestamp,
     spread: Duration,
     clients: VecDeque<ClientKey>,
@@ -18,7 +23,7 @@ pub(crate) struct Departure {
 
 impl Departure {
     /// These clients go, the first at once and the last before `spread` is over.
-    pub(crate) fn new(
+    pub(super) fn new(
         now: Timestamp,
         disconnect: Disconnect,
         spread: Duration,
@@ -30,7 +35,7 @@ impl Departure {
     }
 
     /// Takes the next client whose time has come.
-    pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<ClientKey> {
+    pub(super) fn next_due(&mut self, now: Timestamp) -> Option<ClientKey> {
         if now < self.due()? {
             return None;
         }
@@ -38,7 +43,7 @@ impl Departure {
     }
 
     /// How long until the next client's time comes; `None` when all are gone.
-    pub(crate) fn idle(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn idle(&self, now: Timestamp) -> Option<Duration> {
         Some(self.due()?.since(now))
     }
 
@@ -46,6 +51,21 @@ impl Departure {
         let left = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
         let gone = self.count - left;
         (left > 0).then(|| self.began + self.spread.mul_f64(f64::from(gone) / f64::from(self.count)))
+    }
+}
+
+impl Sessions {
+    /// Sends those away whose time has come.
+    pub(super) fn depart(&mut self, io: &mut Io) {
+        while let Some(departure) = &mut self.departure
+            && let Some(key) = departure.next_due(io.now().at)
+        {
+            let disconnect = departure.disconnect.clone();
+            if self.hub.is_current(key) {
+                self.with_session(io, key.slot, |session, turn| session.close(turn, disconnect));
+                self.carry_out(io);
+            }
+        }
     }
 }
 

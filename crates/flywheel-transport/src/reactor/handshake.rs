@@ -7,8 +7,8 @@ use flywheel_websocket::{
     Closing, Decoder, Deflate, Head, Limits, Request, Upgrade, write_bad_request, write_response,
 };
 
+use super::{Handoff, Reactor};
 use crate::application::{Admission, Application};
-use crate::reactor::{Handoff, Reactor};
 use crate::response::write_closing;
 use crate::socket::{Afterwards, Handshake, Open, Stage};
 
@@ -21,7 +21,7 @@ enum Outcome<C> {
 
 impl<A: Application> Reactor<A> {
     /// Part of the first request, or all of it.
-    pub(crate) fn handshake(&mut self, slot: u32, bytes: &mut [u8]) {
+    pub(super) fn handshake(&mut self, slot: u32, bytes: &mut [u8]) {
         let Some(Stage::Handshake(begun)) = self.io.socket(slot).map(|socket| &mut socket.stage) else {
             return;
         };
@@ -98,18 +98,22 @@ impl<A: Application> Reactor<A> {
             Outcome::Http => self.hand_off(slot, bytes),
             Outcome::Stream { reusable, context } => {
                 self.app.outbox().open(slot);
+                let limits = self.limits(&context);
                 if let Some(socket) = self.io.socket(slot) {
+                    socket.limits = limits;
                     socket.stage = Stage::Stream { reusable };
                     let key = socket.key;
                     self.app.opened(&mut self.io, key, context);
                 }
             }
             Outcome::Answered { context: Some((context, deflate)), .. } => {
-                let open = self.new_websocket(deflate);
+                let limits = self.limits(&context);
+                let open = Self::new_websocket(&limits, deflate);
                 let Some(socket) = self.io.socket(slot) else {
                     return;
                 };
-                socket.stage = Stage::Open(open);
+                socket.limits = limits;
+                socket.stage = open;
                 let key = socket.key;
                 self.app.opened(&mut self.io, key, context);
                 if bytes.len() > head_length {
@@ -138,8 +142,10 @@ impl<A: Application> Reactor<A> {
     /// What is queued is the last that a connection gets before it became a WebSocket.
     fn say_goodbye(&mut self, slot: u32) {
         if let Some(socket) = self.io.socket(slot) {
-            socket.stage =
-                Stage::Open(Open { decoder: Decoder::new(self.settings.rules), closing: Closing::Done });
+            socket.stage = Stage::Open(Open {
+                decoder: Decoder::new(self.settings.limits.rules),
+                closing: Closing::Done,
+            });
             socket.ended = true;
             socket.afterwards = Afterwards::Linger;
             if let Some(open) = socket.open() {
@@ -159,7 +165,7 @@ impl<A: Application> Reactor<A> {
     }
 
     /// Connections whose response has ended take their next request, as HTTP has it. Not from a server that stops.
-    pub(crate) fn reuse(&mut self) {
+    pub(super) fn reuse(&mut self) {
         for slot in std::mem::take(&mut self.io.answered) {
             match self.io.socket(slot).map(|socket| &socket.stage) {
                 Some(Stage::Stream { reusable: true }) if self.listener.is_some() => {

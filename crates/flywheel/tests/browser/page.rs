@@ -1,10 +1,12 @@
-//! The built-in page in a real browser.
+//! The built-in page.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use flywheel_testkit::{Http, Sdk, free_port, installed, wait_until, workspace_folder};
+use flywheel_testkit::{Http, Sdk, free_port, wait_until, workspace_folder};
+
+use crate::chromium;
 
 struct Running(Child);
 
@@ -17,13 +19,6 @@ impl Drop for Running {
 
 #[test]
 fn a_message_typed_into_the_page_appears_in_its_list() {
-    let chromium = installed(&["chromium", "chromium-browser", "google-chrome"]);
-    assert!(
-        chromium.is_some(),
-        "a browser is missing: install the package `chromium`, then run `cargo xtask setup`"
-    );
-    let chromium = chromium.unwrap();
-
     let scratch = tempfile::tempdir().unwrap();
     let port = free_port();
     let log = fs::File::create(scratch.path().join("log")).unwrap();
@@ -47,7 +42,7 @@ fn a_message_typed_into_the_page_appears_in_its_list() {
     let screenshot = pictures.join("demo.png");
     let arguments = [
         format!("url=http://127.0.0.1:{port}/"),
-        format!("chromium={}", chromium.display()),
+        format!("chromium={}", chromium().display()),
         format!("screenshot={}", screenshot.display()),
         format!("profile={}", scratch.path().join("profile").display()),
     ];
