@@ -1,16 +1,14 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flywheel_hub::{ClientKey, HealId, Match};
 use flywheel_model::{Channel, ChannelEvent, Payload, SessionId, Timestamp, UnixSeconds, UserId};
 use flywheel_protocol::Disconnect;
 use flywheel_protocol::client::EmulatedFrame;
-use flywheel_runtime::{Bell, Full, Mailbox, Pulse};
+use flywheel_runtime::{Bell, Full, Mailbox, Marks, Pulse};
 use flywheel_session::{Ask, Context, Outcome, ServerSubscribe, Settings};
 use flywheel_stream::History;
-use hashbrown::HashSet;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// Where an operation's answer goes; nobody may be waiting for it any more.
@@ -125,10 +123,8 @@ pub struct ShardPost {
     clients: AtomicUsize,
     subscriptions: AtomicUsize,
     dropped: AtomicU64,
-    /// Channels of what was dropped. The lock is taken under a stripe of the routes and guards nothing else.
-    gapped: Mutex<HashSet<Channel>>,
-    /// Whether there are any.
-    has_gaps: AtomicBool,
+    /// Channels of what was dropped. Its lock is taken under a stripe of the routes.
+    gapped: Marks<Channel>,
 }
 
 /// Bytes of deliveries that may wait for a shard: what it can write in a fraction of a second.
@@ -142,13 +138,12 @@ impl ShardPost {
         Arc::new(Self {
             deliveries: Mailbox::new(DELIVERIES_BYTES_MAX, Arc::clone(&bell)),
             mail: Mailbox::new(MAIL_MAX, Arc::clone(&bell)),
+            gapped: Marks::new(Arc::clone(&bell)),
             bell,
             pulse: Pulse::new(now),
             clients: AtomicUsize::new(0),
             subscriptions: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
-            gapped: Mutex::default(),
-            has_gaps: AtomicBool::new(false),
         })
     }
 
@@ -157,17 +152,18 @@ impl ShardPost {
         let weight = event.weight();
         if let Err(Full(event)) = self.deliveries.push(event, weight) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.gapped.lock().insert(event.channel);
-            self.has_gaps.store(true, Ordering::Release);
+            self.gapped.mark(event.channel);
         }
     }
 
     /// Channels of events that had no room since this was last asked, in no order.
     pub fn take_gapped(&self) -> Vec<Channel> {
-        if !self.has_gaps.swap(false, Ordering::Acquire) {
-            return Vec::new();
-        }
-        std::mem::take(&mut *self.gapped.lock()).into_iter().collect()
+        self.gapped.take()
+    }
+
+    /// Whether nothing waits for the shard. Looked at after [`Bell::prepare`], it misses nothing.
+    pub fn is_idle(&self) -> bool {
+        self.deliveries.is_empty() && self.mail.is_empty() && self.gapped.is_empty()
     }
 
     /// A place for an answer that will come; `None` when there is no room for more questions.

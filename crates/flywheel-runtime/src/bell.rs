@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 
 /// Wakes one sleeping thread, once per sleep: whoever rings while it is awake pays nothing.
 ///

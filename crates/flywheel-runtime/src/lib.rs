@@ -3,14 +3,19 @@
 mod bell;
 mod clock;
 mod mailbox;
+#[cfg(test)]
+mod mailbox_tests;
+mod marks;
 mod pulse;
 mod random;
+mod sync;
 mod tasks;
 mod workers;
 
 pub use bell::Bell;
 pub use clock::Clock;
 pub use mailbox::{Full, Mailbox};
+pub use marks::Marks;
 pub use pulse::Pulse;
 pub use random::Random;
 pub use tasks::Tasks;

@@ -220,8 +220,7 @@ impl Application for Sessions {
     }
 
     fn idle(&self, now: Now) -> Option<Duration> {
-        let waiting = !self.parts.post.deliveries.is_empty() || !self.parts.post.mail.is_empty();
-        if waiting {
+        if !self.parts.post.is_idle() {
             return Some(Duration::ZERO);
         }
         let departure = self.departure.as_ref().and_then(|departure| departure.idle(now.at));
