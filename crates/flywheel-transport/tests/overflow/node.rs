@@ -16,7 +16,6 @@ use flywheel_session::Settings;
 use flywheel_transport::{
     Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
 };
-use flywheel_websocket::Rules;
 use tokio::runtime::Runtime;
 
 struct NoKeys;
@@ -125,12 +124,7 @@ impl TestNode {
             queue_bytes_max: 1 << 20,
             packing: flywheel_hub::Packing::default(),
         });
-        let settings = ReactorSettings {
-            handshake_timeout: Duration::from_mins(1),
-            write_timeout: Duration::from_mins(1),
-            rules: Rules::default(),
-            decompressed_max: 1 << 20,
-        };
+        let settings = ReactorSettings { handshake_timeout: Duration::from_mins(1), limits: Arc::default() };
         let reactor = Reactor::new(listener, clock, settings, |_| false, bell, poll, sessions).unwrap();
         let gate = Arc::<Mutex<()>>::default();
         let passes = Arc::clone(&gate);

@@ -93,7 +93,7 @@ fn visit_again_and_again(client: usize, address: SocketAddr, token: &str) -> Dur
     let mut positions = json!({});
     let mut longest = Duration::ZERO;
     for visit in 0..VISITS {
-        if (client + visit) % 3 == 0 {
+        if (client + visit).is_multiple_of(3) {
             leave_in_the_middle(address, token, &positions);
             continue;
         }
