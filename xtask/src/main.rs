@@ -28,7 +28,7 @@ cargo xtask setup                      install what the tests need
 cargo xtask check                      formatting, lints, layer rule, documentation, tidiness
 cargo xtask test [--fast]              every test; --fast leaves out the frame suite and fuzzing
 cargo xtask fuzz [TARGET] [--for 60s]  feed random input to one target, or to all
-cargo xtask drill NAME [--cycles 100]  an outage again and again: sentinel or frozen
+cargo xtask drill NAME [--cycles 100]  an outage again and again: sentinel, frozen; or matrix, all there is
 cargo xtask bench MEASUREMENT [..]     fanout, delta, deflate, idle, connect, redis, .. or all";
 
 fn main() -> ExitCode {

@@ -1,6 +1,10 @@
 //! `flywheel doctor`.
 
-#![expect(clippy::unwrap_used, reason = "helpers fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers fail the test, against the real clock"
+)]
 
 mod redis;
 

@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use flywheel_testkit::{
-    Certificates, FaultProxy, MASTER_NAME, OnReply, RedisCluster, RedisOptions, RedisServer, SentinelSet,
-    free_port,
+    Bound, Certificates, FaultProxy, MASTER_NAME, OnReply, RedisCluster, RedisOptions, RedisServer,
+    SentinelSet, free_port,
 };
 
 use crate::{doctor, folder};
@@ -22,7 +23,13 @@ fn examined(redis: &str) -> (Option<i32>, String) {
 /// That it finds something broken, and says all of this.
 #[track_caller]
 fn breaks(redis: &str, told: &[&str]) {
+    let begun = Instant::now();
     let (code, report) = examined(redis);
+    Bound::new("C6", Duration::from_secs(3)).holds(
+        "the doctor explains it",
+        begun.elapsed(),
+        "after it was asked",
+    );
     for told in told {
         assert!(report.contains(told), "{redis}: {told:?} is not in\n{report}");
     }

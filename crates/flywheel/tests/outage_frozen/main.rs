@@ -1,6 +1,8 @@
 //! Redis stands still, loses replies, or is out of reach of one node, while clients with many recoverable server-side
 //! subscriptions come and go: no command stays without an answer, memory stays flat, both sides see it, and afterwards
 //! everybody has everything.
+//!
+//! `FLYWHEEL_DRILL_CYCLES` says how often each fault happens, once if it is not set; `cargo xtask drill frozen` sets it.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +11,7 @@
 )]
 
 mod churn;
+mod commands;
 mod stage;
 
 use std::time::{Duration, Instant};
@@ -22,9 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Publications of each node that count as going on.
 const ENOUGH: usize = 20;
 
+/// How often each fault happens.
+fn cycles() -> u32 {
+    std::env::var("FLYWHEEL_DRILL_CYCLES").map_or(1, |count| count.parse().unwrap())
+}
+
 #[test]
 fn redis_stands_still_and_goes_on() {
     let mut stage = Stage::start(2);
+    (0..cycles()).for_each(|_| stand_still(&stage));
+    stage.finish();
+}
+
+fn stand_still(stage: &Stage) {
     let fleet = &stage.fleet;
     stage.redis.freeze();
     let noticed = wait_until(PATIENCE, || fleet.nodes().all(|node| !fleet.is_ready(node)));
@@ -39,12 +52,16 @@ fn redis_stands_still_and_goes_on() {
     println!("everybody heard everybody {:?} after Redis went on", back.elapsed());
     let ready = wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_ready(node)));
     assert!(ready, "{}", fleet.describe(back));
-    stage.finish();
 }
 
 #[test]
 fn lost_replies_cost_their_calls_and_nothing_else() {
     let mut stage = Stage::start(2);
+    (0..cycles()).for_each(|_| lose_replies(&stage));
+    stage.finish();
+}
+
+fn lose_replies(stage: &Stage) {
     for command in ["EVALSHA", "SUBSCRIBE", "EVALSHA", "UNSUBSCRIBE", "ECHO"] {
         for proxy in &stage.proxies {
             proxy.on_nth(command, 0, OnReply::Swallow);
@@ -62,12 +79,16 @@ fn lost_replies_cost_their_calls_and_nothing_else() {
     let since = Instant::now();
     let goes_on = wait_until(PATIENCE, || stage.fleet.fewest_accepted_since(since) >= ENOUGH);
     assert!(goes_on, "a doubled reply: {}", stage.fleet.describe(since));
-    stage.finish();
 }
 
 #[test]
 fn a_node_cut_off_alone_says_so_is_drained_and_its_clients_go_on_elsewhere() {
     let mut stage = Stage::start(3);
+    (0..cycles()).for_each(|_| cut_off(&stage));
+    stage.finish();
+}
+
+fn cut_off(stage: &Stage) {
     let fleet = &stage.fleet;
     assert!(wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_fed(node))), "nodes never came up");
     stage.proxies[0].black_hole();
@@ -95,7 +116,6 @@ fn a_node_cut_off_alone_says_so_is_drained_and_its_clients_go_on_elsewhere() {
     let healed = Instant::now();
     assert!(wait_until(PATIENCE, || fleet.all_hear_each_other_since(healed)), "{}", fleet.describe(healed));
     assert!(wait_until(PATIENCE, || fleet.is_ready(0) && names(0) == 3 && names(1) == 3));
-    stage.finish();
 }
 
 /// Whether a client has seen, after `since`, something that another node than the first published.

@@ -218,7 +218,8 @@ fn what_is_too_large_costs_at_most_the_clients_of_its_channel_their_connection()
     let mut writer = redis.client().unwrap();
     writer.run(&[b"PUBLISH".as_ref(), b"centrifugo.client.plain", &payload]);
     bystander.is_served();
-    assert_eq!(client.closed().0, 3008);
+    // More than a queue may hold, but its socket takes it.
+    assert_eq!(publication(&mut client)["data"].as_str().map(str::len), Some((2 << 20) - 2));
     for number in 1..=4 {
         let id = format!("{number}-0");
         writer.run(&[b"XADD".as_ref(), b"centrifugo.stream.log:a", id.as_bytes(), b"d", &payload]);
