@@ -22,7 +22,8 @@ pub(crate) fn kept_waiting_ns(pid: u32) -> Result<f64> {
     let path = format!("/proc/{pid}/task");
     for thread in fs::read_dir(&path).context(path)? {
         let path = thread?.path().join("schedstat");
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        // A thread may end before it is looked at.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
         let waited = text.split_whitespace().nth(1).context("schedstat")?;
         sum += waited.parse::<f64>().context("schedstat")?;
     }

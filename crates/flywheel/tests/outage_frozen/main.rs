@@ -6,7 +6,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a drill fails by panicking, tells what it measured, and runs against the real clock"
 )]
@@ -18,7 +17,7 @@ mod stage;
 use std::time::{Duration, Instant};
 
 use flywheel_testkit::drill::Subscriber;
-use flywheel_testkit::{OnReply, wait_until};
+use flywheel_testkit::{Bound, OnReply, wait_until};
 use stage::Stage;
 
 /// How long anything may take before the test fails.
@@ -50,7 +49,8 @@ fn stand_still(stage: &Stage) {
     let back = Instant::now();
     let recovered = wait_until(PATIENCE, || fleet.all_hear_each_other_since(back));
     assert!(recovered, "{}", fleet.describe(back));
-    println!("everybody heard everybody {:?} after Redis went on", back.elapsed());
+    let bound = Bound::new("frozen", Duration::from_secs(2));
+    bound.holds("everybody heard everybody", back.elapsed(), "after Redis went on");
     let ready = wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_ready(node)));
     assert!(ready, "{}", fleet.describe(back));
 }
@@ -90,14 +90,15 @@ fn a_node_cut_off_alone_says_so_is_drained_and_its_clients_go_on_elsewhere() {
 }
 
 fn cut_off(stage: &Stage) {
+    const CUT: &str = "after it was cut off";
     let fleet = &stage.fleet;
     assert!(wait_until(PATIENCE, || fleet.nodes().all(|node| fleet.is_fed(node))), "nodes never came up");
     stage.proxies[0].black_hole();
     let cut = Instant::now();
     assert!(wait_until(PATIENCE, || !fleet.is_ready(0)), "{}", fleet.describe(cut));
-    println!("not ready {:?} after it was cut off", cut.elapsed());
+    Bound::new("cut off", Duration::from_secs(3)).holds("not ready", cut.elapsed(), CUT);
     assert!(wait_until(PATIENCE, || !fleet.is_fed(0)), "HAProxy goes on sending clients to it");
-    println!("drained by HAProxy {:?} after it was cut off", cut.elapsed());
+    Bound::new("cut off", Duration::from_secs(5)).holds("drained by HAProxy", cut.elapsed(), CUT);
     assert!(fleet.is_fed(1) && fleet.is_fed(2), "the others are drained too");
     assert!(fleet.is_ready(1) && fleet.is_ready(2), "{}", fleet.describe(cut));
     // Its clients are sent away, and all clients have what the other nodes publish from then on.
@@ -106,7 +107,7 @@ fn cut_off(stage: &Stage) {
         fleet.clients().iter().all(|client| has_seen_from_others(fleet, client, since))
     });
     assert!(elsewhere, "{}", fleet.describe(since));
-    println!("all clients were served by the others {:?} after the cut", cut.elapsed());
+    Bound::new("cut off", Duration::from_secs(10)).holds("all clients served elsewhere", cut.elapsed(), CUT);
     // The others do not count it any more, and it does not count them.
     let names = |node: usize| {
         let info = fleet.node(node).api_result("info", &serde_json::json!({}));
