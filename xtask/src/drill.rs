@@ -21,7 +21,8 @@ const DRILLS: &[Drill] = &[
         tests: &[
             ("flywheel-redis", "topology", ""),
             ("flywheel-redis", "shapes", ""),
-            ("flywheel-redis", "services", ""),
+            ("flywheel-redis", "services", "after_a_crash_"),
+            ("flywheel-redis", "services", "a_swallowed_"),
             ("flywheel-transport", "overflow", ""),
             ("flywheel", "outage_frozen", "z1_"),
             ("flywheel", "doctor", ""),

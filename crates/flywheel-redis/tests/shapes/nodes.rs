@@ -153,7 +153,13 @@ impl World {
     pub(crate) fn subscribe(&self, channel: &str) {
         let channel = Channel::from(channel);
         for node in &self.nodes {
-            assert_eq!(self.wait(node.engine.subscribe(&channel)), Ok(()), "subscribe {channel}");
+            let mut last = Ok(());
+            // The first one may come before there is a connection.
+            let subscribed = wait_until(PATIENCE, || {
+                last = self.wait(node.engine.subscribe(&channel));
+                last.is_ok()
+            });
+            assert!(subscribed, "subscribe {channel}: {last:?}");
         }
     }
 
