@@ -181,7 +181,7 @@ impl Shard {
         let tag = keys.of_probe(spread);
         let key = format!("{}.{}", tag.write_probe(), self.uid);
         let script = self.scripts.write_probe.call(&[&key], &[KEPT_MILLIS]);
-        let call = Self::call_of(&tag, deadline);
+        let call = Call { is_repeatable: true, ..Self::call_of(&tag, deadline) };
         self.script(call, &script).await.map(drop).map_err(|error| error.to_string())
     }
 

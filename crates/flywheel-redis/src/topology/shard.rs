@@ -166,7 +166,9 @@ impl Shard {
                 }
                 Retry::Never(doubt) => {
                     self.doubt(doubt, &server);
-                    return Err(error);
+                    // What it said before tells more than its silence, where it is all the same whether this was done.
+                    let is_told = route.is_repeatable && error == CallError::TimedOut;
+                    return Err(last.filter(|_| is_told).unwrap_or(error));
                 }
             }
         }
