@@ -45,7 +45,9 @@ fn decode<'c>(limits: Limits, chunks: impl IntoIterator<Item = &'c [u8]>) -> Vec
 fn elements(value: &Value) -> usize {
     match value {
         Value::Array(items) | Value::Push(items) => 1 + items.iter().map(elements).sum::<usize>(),
-        Value::Map(pairs) => 1 + pairs.iter().map(|(key, value)| elements(key) + elements(value)).sum::<usize>(),
+        Value::Map(pairs) => {
+            1 + pairs.iter().map(|(key, value)| elements(key) + elements(value)).sum::<usize>()
+        }
         _ => 1,
     }
 }

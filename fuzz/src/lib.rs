@@ -121,7 +121,7 @@ impl<'s> World<'s> {
             trusted_user: None,
         };
         let now = Now { at: Timestamp::ZERO, unix_millis: UNIX_START * 1000 };
-        let session = Session::new(greeting, &Turn { now, settings, effects: &mut Vec::new() });
+        let session = Session::new(greeting, &Turn { now, settings, queued: 0, effects: &mut Vec::new() });
         Self {
             settings,
             session,
@@ -139,7 +139,10 @@ impl<'s> World<'s> {
     /// Lets the session act and carries out what it wants, until it wants nothing more.
     fn act(&mut self, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
         let mut effects = Vec::new();
-        act(&mut self.session, &mut Turn { now: self.now, settings: self.settings, effects: &mut effects });
+        act(
+            &mut self.session,
+            &mut Turn { now: self.now, settings: self.settings, queued: 0, effects: &mut effects },
+        );
         assert!(effects.len() < EFFECTS_MAX, "{} effects", effects.len());
         let mut pending = VecDeque::from(effects);
         while let Some(effect) = pending.pop_front() {
@@ -149,7 +152,8 @@ impl<'s> World<'s> {
                 Effect::Ask(context, ask) => {
                     let outcome = self.outcome(&ask);
                     let mut more = Vec::new();
-                    let mut turn = Turn { now: self.now, settings: self.settings, effects: &mut more };
+                    let mut turn =
+                        Turn { now: self.now, settings: self.settings, queued: 0, effects: &mut more };
                     self.session.handle_outcome(&mut turn, context, outcome);
                     assert!(more.len() < EFFECTS_MAX, "{} effects", more.len());
                     pending.extend(more);
@@ -300,6 +304,7 @@ impl<'s> World<'s> {
             let due = self.session.poll_timeout(&Turn {
                 now: self.now,
                 settings: self.settings,
+                queued: 0,
                 effects: &mut Vec::new(),
             });
             if due == Timestamp::NEVER {
