@@ -64,9 +64,7 @@ impl Application for Echo {
         if self.outbox.push(slot, span).is_err() {
             io.drop_connection(slot);
         }
-        if self.outbox.is_full() {
-            io.flush(&mut self.outbox);
-        }
+        io.make_room(&mut self.outbox);
     }
 
     fn ended(&mut self, _io: &mut Io, _slot: u32) {}

@@ -156,6 +156,13 @@ impl Io {
         }
     }
 
+    /// Writes everything that is queued when the arena has no more room, so that a tick may bring more than that.
+    pub fn make_room(&mut self, outbox: &mut Outbox) {
+        if outbox.is_full() {
+            self.flush(outbox);
+        }
+    }
+
     /// Writes everything that is queued.
     pub fn flush(&mut self, outbox: &mut Outbox) {
         let dirty = outbox.take_dirty();

@@ -14,3 +14,8 @@ pub use ledger::{Kept, Seen, Told, Witness, judge};
 pub use publisher::{Accepted, Publisher};
 pub use readiness::{ReadinessWatch, Sample, green_while_useless};
 pub use subscriber::Subscriber;
+
+/// How often a drill does what it does: `FLYWHEEL_DRILL_CYCLES`, or `usually` when that is not set.
+pub fn cycles(usually: usize) -> usize {
+    std::env::var("FLYWHEEL_DRILL_CYCLES").map_or(usually, |count| count.parse().unwrap())
+}

@@ -36,9 +36,7 @@ impl Sessions {
                 self.counters.filtered(delivered.filtered);
                 self.counters.broadcast(kind, self.parts.node.clock().elapsed().saturating_sub(started));
                 self.parts.node.metrics().node.message_received(kind);
-                if self.hub.outbox.is_full() {
-                    io.flush(&mut self.hub.outbox);
-                }
+                io.make_room(&mut self.hub.outbox);
             }
             self.pending.extend(effects);
             self.parts.post.deliveries.release(weight);

@@ -59,9 +59,7 @@ impl Sessions {
         }
         self.pending.extend(effects);
         self.carry_out(io);
-        if self.hub.outbox.is_full() {
-            io.flush(&mut self.hub.outbox);
-        }
+        io.make_room(&mut self.hub.outbox);
     }
 }
 

@@ -41,9 +41,7 @@ impl Sessions {
             ServerMessage::Ping => {}
         }
         self.begin_late(io, slot);
-        if self.hub.outbox.is_full() {
-            io.flush(&mut self.hub.outbox);
-        }
+        io.make_room(&mut self.hub.outbox);
         match self.hub.send(slot, message) {
             Ok(length) => self.count_sent(slot, message, length),
             Err(disconnect) => self.with_session(io, slot, |session, turn| session.close(turn, disconnect)),

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use faults::Fault;
-use flywheel_testkit::drill::{Accepted, Fleet, Kept, Plan, green_while_useless, judge};
-use flywheel_testkit::{MASTER_NAME, RedisServer, SentinelSet, wait_until};
+use flywheel_testkit::drill::{Accepted, Fleet, Kept, Plan, cycles, green_while_useless, judge};
+use flywheel_testkit::{Bound, MASTER_NAME, RedisServer, SentinelSet, wait_until};
 use report::{Cycle, Report};
 use serde_json::{Value, json};
 
@@ -38,8 +38,6 @@ const ENOUGH: usize = 10;
 
 #[test]
 fn every_node_follows_the_primary_whatever_happens_to_it() {
-    let cycles = std::env::var("FLYWHEEL_DRILL_CYCLES").map_or(20, |count| count.parse().unwrap());
-    let is_strict = std::env::var("FLYWHEEL_DRILL_STRICT").is_ok_and(|strict| strict == "1");
     let mut set = SentinelSet::start();
     let plan = Plan {
         nodes: vec![config(&set); 4],
@@ -50,7 +48,7 @@ fn every_node_follows_the_primary_whatever_happens_to_it() {
     };
     let mut fleet = Fleet::start(env!("CARGO_BIN_EXE_flywheel"), &plan);
     let mut report = Report::default();
-    for fault in Fault::ALL.into_iter().cycle().take(cycles) {
+    for fault in Fault::ALL.into_iter().cycle().take(cycles(20)) {
         report.add(one_cycle(&fleet, &mut set, fault));
     }
     fleet.stop_publishing();
@@ -63,7 +61,7 @@ fn every_node_follows_the_primary_whatever_happens_to_it() {
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
     assert!(arrived, "not every subscriber stands where the streams end");
     assert!(green <= GREEN_WITHIN + SAMPLING, "a node said for {green:?} that it is ready and did nothing");
-    if is_strict {
+    if Bound::is_strict() {
         report.assert_within(WRITES_WITHIN, HEARS_WITHIN);
     }
 }
