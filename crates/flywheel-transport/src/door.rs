@@ -7,8 +7,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Endpoint;
 
-/// Who may come in, as configured.
-#[derive(Debug, Clone)]
+/// Who may come in, as configured. By default there is no door at all.
+#[derive(Debug, Clone, Default)]
 pub struct DoorSettings {
     /// Where clients connect.
     pub endpoints: Vec<Endpoint>,

@@ -76,12 +76,7 @@ impl TestNode {
                 }),
                 ..Endpoint::new(flywheel_protocol::client::Transport::WebSocket, "/connection/websocket")
             }],
-            emulation: None,
-            origins: globset::GlobSet::empty(),
-            connection_limit: None,
-            connection_rate_limit: None,
-            user_id_header: None,
-            kept_headers: Vec::new(),
+            ..DoorSettings::default()
         });
         for (shard, ((listener, (poll, bell)), post)) in
             listeners.into_iter().zip(polls).zip(posts).enumerate()

@@ -2,11 +2,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use flywheel_auth::{KeyRequest, PublicKey, TokenSettings, Verifier};
-use flywheel_engine::{Answer, KeySetError, KeySets};
-use flywheel_metrics::Metrics;
+use flywheel_auth::{TokenSettings, Verifier};
 use flywheel_model::{ChannelOptions, ChannelRules, Payload, Tags};
-use flywheel_node::{Access, Backends, HealthSettings, Node, NodeParts, PublishRequest, Routes, ShardPost};
+use flywheel_node::{Access, Node, NodeParts, PublishRequest, Routes, ShardPost};
 use flywheel_protocol::Disconnect;
 use flywheel_redis::engine::{EngineParts, RedisEngine, RedisOptions};
 use flywheel_redis::link::{Endpoint as Address, LinkSettings};
@@ -17,14 +15,6 @@ use flywheel_transport::{
     Door, DoorSettings, Endpoint, Reactor, ReactorSettings, Sessions, SessionsParts, listen,
 };
 use tokio::runtime::Runtime;
-
-struct NoKeys;
-
-impl KeySets for NoKeys {
-    fn key(&self, _request: &KeyRequest) -> Answer<Result<Arc<PublicKey>, KeySetError>> {
-        Answer::Now(Err(KeySetError::UnknownKey))
-    }
-}
 
 /// A node with one shard that can be blocked, on a Redis.
 pub(crate) struct TestNode {
@@ -83,37 +73,15 @@ impl TestNode {
         let parts = NodeParts {
             uid: uid.into(),
             name: uid.into(),
-            version: "0".into(),
-            broker: engine.clone(),
-            presence: engine.clone(),
-            key_sets: Arc::new(NoKeys),
-            control: None,
-            dependencies: Arc::new(()),
-            health: HealthSettings::default(),
-            routes,
-            clock: clock.clone(),
-            tasks,
-            metrics: Arc::new(Metrics::new("0")),
+            ..NodeParts::alone(&engine, routes, clock.clone(), tasks)
         };
-        let access = Access {
-            connection: Arc::new(Verifier::new(TokenSettings::default()).unwrap()),
-            subscription: None,
-            anonymous_without_token: true,
-            refuse_anonymous_tokens: false,
-            insecure: false,
-            user_connection_limit: None,
-            backends: Backends::default(),
-        };
+        let verifier = Verifier::new(TokenSettings::default()).unwrap();
+        let access = Access { anonymous_without_token: true, ..Access::with_tokens(Arc::new(verifier)) };
         let node = Node::new(parts, settings(), access);
         let websocket = flywheel_protocol::client::Transport::WebSocket;
         let door = Door::new(DoorSettings {
             endpoints: vec![Endpoint::new(websocket, "/connection/websocket")],
-            emulation: None,
-            origins: globset::GlobSet::empty(),
-            connection_limit: None,
-            connection_rate_limit: None,
-            user_id_header: None,
-            kept_headers: Vec::new(),
+            ..DoorSettings::default()
         });
         let sessions = Sessions::new(SessionsParts {
             node: Arc::clone(&node),
