@@ -1,9 +1,9 @@
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flywheel_engine::Sink;
 use flywheel_model::{Channel, ChannelEvent};
+use flywheel_runtime::Stripes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
@@ -15,8 +15,7 @@ use crate::{Mail, ShardPost};
 /// which never block; nothing else is taken under it.
 #[derive(Debug)]
 pub struct Routes {
-    stripes: Vec<Mutex<HashMap<Channel, Shards>>>,
-    hasher: RandomState,
+    stripes: Stripes<Mutex<HashMap<Channel, Shards>>>,
     posts: Vec<Arc<ShardPost>>,
     /// Channels in all stripes, for those who must not wait for one.
     count: AtomicUsize,
@@ -25,7 +24,7 @@ pub struct Routes {
 /// A set of shards, by index.
 type Shards = u64;
 
-const STRIPES: u64 = 64;
+const STRIPES: usize = 64;
 
 impl Routes {
     /// Most shards there can be.
@@ -37,8 +36,7 @@ impl Routes {
     /// There are more posts than [`SHARDS_MAX`](Self::SHARDS_MAX).
     pub fn new(posts: Vec<Arc<ShardPost>>) -> Arc<Self> {
         assert!(posts.len() <= Self::SHARDS_MAX, "a set of shards has {} members at most", Self::SHARDS_MAX);
-        let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Arc::new(Self { stripes, hasher: RandomState::new(), posts, count: AtomicUsize::new(0) })
+        Arc::new(Self { stripes: Stripes::new(STRIPES), posts, count: AtomicUsize::new(0) })
     }
 
     /// The shards' mailboxes.
@@ -48,7 +46,7 @@ impl Routes {
 
     /// Routes a channel to a shard. Answers whether it went nowhere before, so that the broker must be asked.
     pub fn add(&self, channel: &Channel, shard: usize) -> bool {
-        let mut stripe = self.stripe(channel).lock();
+        let mut stripe = self.stripes.of(channel).lock();
         let shards = stripe.entry_ref(channel).or_default();
         let first = *shards == 0;
         *shards |= 1 << shard;
@@ -60,7 +58,7 @@ impl Routes {
 
     /// Takes the route away. Answers whether the channel goes nowhere now, so that the broker can be told.
     pub fn remove(&self, channel: &Channel, shard: usize) -> bool {
-        let mut stripe = self.stripe(channel).lock();
+        let mut stripe = self.stripes.of(channel).lock();
         let Some(shards) = stripe.get_mut(channel) else {
             return false;
         };
@@ -87,16 +85,11 @@ impl Routes {
     pub fn is_crowded(&self) -> bool {
         self.posts.iter().any(|post| post.deliveries.is_crowded())
     }
-
-    fn stripe(&self, channel: &Channel) -> &Mutex<HashMap<Channel, Shards>> {
-        let index = self.hasher.hash_one(channel) % STRIPES;
-        &self.stripes[usize::try_from(index).unwrap_or_default()]
-    }
 }
 
 impl Sink for Routes {
     fn deliver(&self, event: ChannelEvent) {
-        let stripe = self.stripe(&event.channel).lock();
+        let stripe = self.stripes.of(&event.channel).lock();
         let Some(shards) = stripe.get(&event.channel) else {
             return;
         };
@@ -108,7 +101,7 @@ impl Sink for Routes {
     }
 
     fn gap(&self, channel: &Channel) {
-        let stripe = self.stripe(channel).lock();
+        let stripe = self.stripes.of(channel).lock();
         let Some(shards) = stripe.get(channel) else {
             return;
         };
@@ -120,6 +113,6 @@ impl Sink for Routes {
     }
 
     fn has_subscribers(&self, channel: &Channel) -> bool {
-        self.stripe(channel).lock().contains_key(channel)
+        self.stripes.of(channel).lock().contains_key(channel)
     }
 }

@@ -4,13 +4,12 @@ mod idempotency;
 mod presence;
 mod shelf;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flywheel_model::{Channel, ChannelEvent, ChannelEventKind, ClientInfo, Epoch, Publication};
-use flywheel_runtime::{Clock, Random};
+use flywheel_runtime::{Clock, Random, Stripes};
 use flywheel_stream::{Append, History, HistoryQuery, Stream};
 use parking_lot::Mutex;
 
@@ -51,8 +50,7 @@ pub struct MemoryUse {
 /// Channels are spread over shelves. A shelf's lock guards the channels on it, and is held while an event is handed to
 /// the sink, so that every shard sees the order of the stream. Nothing waits under it.
 pub struct MemoryEngine {
-    shelves: Vec<Mutex<Shelf>>,
-    hasher: RandomState,
+    shelves: Stripes<Mutex<Shelf>>,
     /// Bytes on all shelves.
     used: AtomicUsize,
     sink: Arc<dyn Sink>,
@@ -67,15 +65,14 @@ const SHELVES: usize = 64;
 impl MemoryEngine {
     /// An empty engine that delivers into `sink`.
     pub fn new(sink: Arc<dyn Sink>, clock: Clock, random: Random, limits: MemoryLimits) -> Self {
-        let shelves = std::iter::repeat_with(Mutex::default).take(SHELVES).collect();
-        Self { shelves, hasher: RandomState::new(), used: AtomicUsize::new(0), sink, clock, random, limits }
+        Self { shelves: Stripes::new(SHELVES), used: AtomicUsize::new(0), sink, clock, random, limits }
     }
 
     /// Drops what has expired: publications, forgotten streams, presence entries, idempotency keys. To be called about
     /// every second; what has expired is never shown even if it is not.
     pub fn sweep(&self) {
         let now = self.clock.now().at;
-        for shelf in &self.shelves {
+        for shelf in self.shelves.all() {
             let mut shelf = shelf.lock();
             let before = shelf.bytes();
             shelf.sweep(now);
@@ -85,7 +82,7 @@ impl MemoryEngine {
 
     /// What it holds.
     pub fn memory_use(&self) -> MemoryUse {
-        self.shelves.iter().fold(MemoryUse::default(), |sum, shelf| {
+        self.shelves.all().fold(MemoryUse::default(), |sum, shelf| {
             let part = shelf.lock().memory_use();
             MemoryUse {
                 bytes: sum.bytes + part.bytes,
@@ -93,11 +90,6 @@ impl MemoryEngine {
                 present: sum.present + part.present,
             }
         })
-    }
-
-    fn shelf(&self, channel: &Channel) -> &Mutex<Shelf> {
-        let index = self.hasher.hash_one(channel) % SHELVES as u64;
-        &self.shelves[usize::try_from(index).unwrap_or_default()]
     }
 
     fn new_epoch(&self) -> Epoch {
@@ -110,7 +102,7 @@ impl MemoryEngine {
 
     /// Works on the shelf of `channel` and keeps the count of bytes over all shelves.
     fn on_shelf<T>(&self, channel: &Channel, work: impl FnOnce(&mut Shelf) -> T) -> T {
-        let mut shelf = self.shelf(channel).lock();
+        let mut shelf = self.shelves.of(channel).lock();
         let before = shelf.bytes();
         let result = work(&mut shelf);
         self.account(before, shelf.bytes());
@@ -200,13 +192,13 @@ impl Broker for MemoryEngine {
     }
 
     fn publish_join(&self, channel: &Channel, info: ClientInfo) -> Answer<Result<(), EngineError>> {
-        let _order = self.shelf(channel).lock();
+        let _order = self.shelves.of(channel).lock();
         self.emit(channel, ChannelEventKind::Join(Arc::new(info)));
         Answer::Now(Ok(()))
     }
 
     fn publish_leave(&self, channel: &Channel, info: ClientInfo) -> Answer<Result<(), EngineError>> {
-        let _order = self.shelf(channel).lock();
+        let _order = self.shelves.of(channel).lock();
         self.emit(channel, ChannelEventKind::Leave(Arc::new(info)));
         Answer::Now(Ok(()))
     }
@@ -257,11 +249,11 @@ impl Presence for MemoryEngine {
 
     fn clients(&self, channel: &Channel) -> Answer<Result<Vec<Arc<ClientInfo>>, EngineError>> {
         let now = self.clock.now().at;
-        Answer::Now(Ok(self.shelf(channel).lock().present(channel, now)))
+        Answer::Now(Ok(self.shelves.of(channel).lock().present(channel, now)))
     }
 
     fn stats(&self, channel: &Channel) -> Answer<Result<PresenceStats, EngineError>> {
         let now = self.clock.now().at;
-        Answer::Now(Ok(self.shelf(channel).lock().presence_stats(channel, now)))
+        Answer::Now(Ok(self.shelves.of(channel).lock().presence_stats(channel, now)))
     }
 }
