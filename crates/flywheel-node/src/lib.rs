@@ -6,6 +6,7 @@
 
 mod access;
 mod asks;
+mod attendance;
 mod backends;
 mod cluster;
 mod emulation;

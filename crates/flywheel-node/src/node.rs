@@ -2,16 +2,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_engine::{Broker, Dependencies, KeySets, Presence};
-use flywheel_metrics::{Action, Metrics};
+use flywheel_metrics::Metrics;
 use flywheel_model::Channel;
 use flywheel_runtime::{Clock, Tasks};
 use flywheel_session::Settings;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use crate::attendance::{Attendance, AttendanceParts};
 use crate::cluster::Cluster;
 use crate::health::Health;
-use crate::order::Order;
 use crate::users::Users;
 use crate::{Access, Control, HealthSettings, Mail, Routes, ShardPost};
 
@@ -78,7 +78,7 @@ pub struct Node {
     pub(crate) users: Users,
     pub(crate) cluster: Cluster,
     pub(crate) health: Health,
-    pub(crate) order: Order,
+    pub(crate) attendance: Arc<Attendance>,
     pub(crate) started: flywheel_model::Timestamp,
     /// Guards nothing but the pointer; taken for the time of a clone.
     settings: RwLock<Arc<Settings>>,
@@ -95,16 +95,15 @@ impl Node {
         let (settings, access) = (RwLock::new(Arc::new(settings)), RwLock::new(Arc::new(access)));
         let cluster = Cluster::new(&parts.uid, parts.control.clone(), started);
         let health = Health::new(parts.health, &parts.tasks, started);
-        let node = Self {
-            parts,
-            users: Users::default(),
-            cluster,
-            health,
-            order: Order::default(),
-            started,
-            settings,
-            access,
-        };
+        let attendance = Attendance::new(AttendanceParts {
+            routes: Arc::clone(&parts.routes),
+            broker: Arc::clone(&parts.broker),
+            presence: Arc::clone(&parts.presence),
+            tasks: parts.tasks.clone(),
+            metrics: Arc::clone(&parts.metrics),
+        });
+        let node =
+            Self { parts, users: Users::default(), cluster, health, attendance, started, settings, access };
         node.count_nodes();
         Arc::new(node)
     }
@@ -167,15 +166,12 @@ impl Node {
 
     /// A shard has its first subscriber of a channel. The broker is asked when the subscription is set up.
     pub fn route(&self, channel: &Channel, shard: usize) {
-        self.parts.routes.add(channel, shard);
+        self.attendance.route(channel, shard);
     }
 
     /// A shard has no subscriber of a channel any more.
     pub fn unroute(&self, channel: &Channel, shard: usize) {
-        if self.parts.routes.remove(channel, shard) {
-            self.parts.metrics.node.action(Action::BrokerUnsubscribe);
-            self.drive("unsubscribe", self.parts.broker.unsubscribe(channel));
-        }
+        self.attendance.unroute(channel, shard);
     }
 
     /// Asks every shard the question that `mail` makes of the place for the answer, and waits for all answers.
