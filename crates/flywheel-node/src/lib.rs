@@ -14,6 +14,8 @@ mod health;
 mod node;
 mod operations;
 mod order;
+#[cfg(test)]
+mod order_tests;
 mod post;
 mod routes;
 mod users;

@@ -24,7 +24,7 @@ struct Lines {
 type Key = (Channel, Arc<str>);
 
 /// Calls that may wait for one client in one channel: nobody does so much within the time that a call may take.
-const LINE_MAX: usize = 32;
+pub(crate) const LINE_MAX: usize = 32;
 /// Calls that may wait altogether.
 const WAITING_MAX: usize = 100_000;
 
@@ -98,9 +98,11 @@ impl Order {
         }
     }
 
+    /// Whether nobody has a pass, nor waits for one.
     #[cfg(test)]
-    fn is_idle(&self) -> bool {
-        self.0.lock().waiting.is_empty()
+    pub(crate) fn is_idle(&self) -> bool {
+        let lines = self.0.lock();
+        lines.waiting.is_empty() && lines.count == 0
     }
 }
 
@@ -109,52 +111,5 @@ impl Drop for Pass {
         if let Some(key) = self.key.take() {
             self.order.hand_on(key);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wait(entry: Entry) -> oneshot::Receiver<Pass> {
-        match entry {
-            Entry::Wait(receiver) => receiver,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn passes_go_round_in_the_order_of_arrival_and_those_who_gave_up_are_passed_over() {
-        let (order, channel) = (Order::default(), Channel::from("c"));
-        let Entry::Now(first) = order.enter(&channel, "1") else {
-            panic!("nobody has it");
-        };
-        let (mut second, third, mut fourth) = (
-            wait(order.enter(&channel, "1")),
-            wait(order.enter(&channel, "1")),
-            wait(order.enter(&channel, "1")),
-        );
-        assert!(matches!(order.enter(&channel, "2"), Entry::Now(_)), "another client");
-        assert!(matches!(order.enter(&Channel::from("d"), "1"), Entry::Now(_)), "another channel");
-        assert!(second.try_recv().is_err());
-        drop(first);
-        let second = second.try_recv().unwrap();
-        drop(third);
-        assert!(fourth.try_recv().is_err());
-        drop(second);
-        drop(fourth.try_recv().unwrap());
-        assert!(order.is_idle());
-    }
-
-    #[test]
-    fn a_line_is_bounded() {
-        let (order, channel) = (Order::default(), Channel::from("c"));
-        let first = order.enter(&channel, "1");
-        let line: Vec<_> = (0..LINE_MAX).map(|_| wait(order.enter(&channel, "1"))).collect();
-        assert!(matches!(order.enter(&channel, "1"), Entry::Full));
-        drop(line);
-        drop(first);
-        assert!(order.is_idle());
-        assert_eq!(order.0.lock().count, 0);
     }
 }
