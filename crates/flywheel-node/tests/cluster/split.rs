@@ -60,6 +60,24 @@ fn a_node_that_cannot_send_says_so() {
 }
 
 #[test]
+fn a_node_whose_messages_are_never_confirmed_goes_on_to_ping() {
+    // What is promised with the three seconds between pings of real nodes; these are faster.
+    const PAUSE_MAX: Duration = Duration::from_secs(4);
+    let world = World::new(2, health());
+    let [doubtful, other] = &world.nodes[..] else { unreachable!() };
+    doubtful.faults.withheld.store(true, Ordering::SeqCst);
+    let before = doubtful.attempts.lock().len();
+    wait_for("four more pings", || doubtful.attempts.lock().len() >= before + 4);
+    let attempts = doubtful.attempts.lock().clone();
+    let pauses: Vec<_> = attempts.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(pauses.iter().all(|pause| *pause <= PAUSE_MAX), "{pauses:?}");
+    assert_eq!(doubtful.reasons(), "cluster: messages to other nodes cannot be sent");
+    assert!(other.is_ready(), "{}", other.reasons());
+    doubtful.faults.withheld.store(false, Ordering::SeqCst);
+    wait_for("all is well again", || doubtful.is_ready() && other.sees().len() == 2);
+}
+
+#[test]
 fn a_node_with_stuck_shards_still_pings_and_says_what_is_wrong() {
     let settings = HealthSettings { stuck_after: Duration::from_secs(3), ..health() };
     let world = World::new(2, settings);

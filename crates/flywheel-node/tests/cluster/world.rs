@@ -37,11 +37,14 @@ pub(crate) fn health() -> HealthSettings {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "nodes run against the real clock here")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// Waits until something holds.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, holds: impl Fn() -> bool) {
-    #[expect(clippy::disallowed_methods, reason = "nodes run against the real clock here")]
-    let now = Instant::now;
     let deadline = now() + PATIENCE;
     while !holds() {
         assert!(now() < deadline, "it does not come to this: {what}");
@@ -60,6 +63,8 @@ pub(crate) struct Faults {
     pub(crate) deaf: AtomicBool,
     /// It cannot send.
     pub(crate) cut_off: AtomicBool,
+    /// Whether what it sends got through is never said.
+    pub(crate) withheld: AtomicBool,
 }
 
 struct Attached {
@@ -94,12 +99,18 @@ impl Bus {
 
 struct Plug {
     uid: String,
+    faults: Arc<Faults>,
+    attempts: Arc<Mutex<Vec<Instant>>>,
     distrusted: Arc<Mutex<Vec<String>>>,
     bus: Arc<Bus>,
 }
 
 impl Controller for Plug {
     fn send(&self, to: Recipient<'_>, message: Vec<u8>) -> Answer<Result<(), EngineError>> {
+        self.attempts.lock().push(now());
+        if self.faults.withheld.load(Ordering::SeqCst) {
+            return Answer::later(std::future::pending());
+        }
         Answer::Now(self.bus.send(&self.uid, to, &message))
     }
 
@@ -146,6 +157,8 @@ pub(crate) struct TestNode {
     pub(crate) aborts: Arc<AtomicUsize>,
     /// Why its connection was distrusted, each time.
     pub(crate) distrusted: Arc<Mutex<Vec<String>>>,
+    /// When it tried to send something.
+    pub(crate) attempts: Arc<Mutex<Vec<Instant>>>,
     _watchdog: Watchdog,
 }
 
@@ -199,7 +212,7 @@ impl World {
         let routes = Routes::new(vec![Arc::clone(&post)]);
         let limits = MemoryLimits::default();
         let engine = Arc::new(MemoryEngine::new(routes.clone(), clock.clone(), Random::seeded(1), limits));
-        let distrusted = Arc::default();
+        let (distrusted, attempts) = (Arc::default(), Arc::default());
         let (faults, database, inbox) =
             (Arc::new(Faults::default()), Arc::new(Database::default()), ControlInbox::new());
         self.bus.0.lock().push(Attached {
@@ -209,6 +222,8 @@ impl World {
         });
         let controller = Arc::new(Plug {
             uid: uid.to_owned(),
+            faults: Arc::clone(&faults),
+            attempts: Arc::clone(&attempts),
             distrusted: Arc::clone(&distrusted),
             bus: Arc::clone(&self.bus),
         });
@@ -234,6 +249,7 @@ impl World {
             stuck: Arc::default(),
             aborts: Arc::clone(&aborts),
             distrusted,
+            attempts,
             _watchdog: {
                 let _in_runtime = self.runtime.enter();
                 let aborts = Arc::clone(&aborts);
