@@ -1,4 +1,6 @@
 //! What a shard sleeps in.
+//!
+//! The models of `flywheel-redis` include this file as well.
 
 use loom::sync::{Condvar, Mutex};
 
