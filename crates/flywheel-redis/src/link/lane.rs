@@ -226,15 +226,17 @@ impl Lane {
             state.closed = Some(reason.clone());
             (std::mem::take(&mut state.waiting), std::mem::take(&mut state.sent), state.waker.take())
         };
+        // Whoever is told below finds that it has ended, and why.
+        self.closed.send_replace(Some(reason.clone()));
         self.places.close();
         for Sent { slot, start } in sent {
             let error = if start < left { CallError::Lost } else { CallError::NotSent };
             slot.fail(error(reason.clone()));
         }
+        let not_sent = CallError::NotSent(reason);
         for Request { slot, .. } in waiting {
-            slot.fail(CallError::NotSent(reason.clone()));
+            slot.fail(not_sent.clone());
         }
-        self.closed.send_replace(Some(reason));
         if let Some(waker) = waker {
             waker.wake();
         }

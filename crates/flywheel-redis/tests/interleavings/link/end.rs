@@ -64,6 +64,29 @@ fn who_calls_a_server_that_is_silent_hears_of_the_end() {
     model_seeing(&["lost", "not sent"], |seen| seen.saw(one_call(lane(1), true)));
 }
 
+/// One call has the only place, another one waits for it, and a third thread ends the connection.
+fn one_waits_for_a_place() -> &'static str {
+    let lane = Arc::new(lane(1));
+    let answer = Calls::push(&*lane, Command::new("first")).unwrap();
+    let serving = {
+        let lane = Arc::clone(&lane);
+        spawn(move || serve(&*lane, usize::MAX, true))
+    };
+    let closing = {
+        let lane = Arc::clone(&lane);
+        spawn(move || Calls::close(&*lane))
+    };
+    assert_eq!(call(&*lane, "second"), Err(CallError::NotSent(ClosedBecause::ByUs("closed".into()))));
+    let first = wait(answer).unwrap();
+    closing.join().unwrap();
+    judge("first", &first, &serving.join().unwrap())
+}
+
+#[test]
+fn who_waits_for_a_place_hears_of_the_end() {
+    model_seeing(&["lost", "not sent"], |seen| seen.saw(one_waits_for_a_place()));
+}
+
 #[test]
 fn a_lane_without_a_fault_passes() {
     check(Fault::None);
