@@ -6,6 +6,8 @@ mod handle;
 mod lane;
 mod settings;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod wire;
 

@@ -8,6 +8,8 @@ mod event;
 mod handle;
 mod ops;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use handle::{
     CaughtUp, Listener, SubscribeError, Subscriber, SubscriberSettings, SubscriberState, Topic,

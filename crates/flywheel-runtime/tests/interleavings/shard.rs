@@ -1,4 +1,6 @@
 //! What a shard sleeps in.
+//!
+//! The models of other crates include this file as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

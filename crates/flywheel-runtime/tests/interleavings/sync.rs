@@ -1,4 +1,6 @@
 //! What the cells are made of here: loom's, which tries every order in which threads may go on.
+//!
+//! The models of other crates include this file as well.
 
 pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
 
