@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::count::count;
 use crate::shell::{self, Stopwatch, Tree};
-use crate::suite;
 use crate::tally::Tally;
 
 const RUNNER: &str = "../shared/tools/autobahn/run.sh";
@@ -53,7 +53,8 @@ pub(crate) fn run(tree: &Tree) -> Result<Tally> {
         println!("not run: the runner is not at {RUNNER}");
         return Ok(Tally::default());
     }
-    shell::run(&mut tree.cargo("build --package flywheel-transport --example ws_echo"))?;
+    // With everything named that `cargo test` has compiled: alone it would get other features, and all be built again.
+    shell::run(&mut tree.cargo("build --workspace --tests --example ws_echo"))?;
     let mut sum = Tally::default();
     for round in &ROUNDS {
         sum += run_round(tree, &runner, round)?;
@@ -72,7 +73,7 @@ fn run_round(tree: &Tree, runner: &Path, round: &Round) -> Result<Tally> {
         .arg(format!("ws://127.0.0.1:{port}/"))
         .args(round.cases)
         .env("AUTOBAHN_WORK", tree.path("target/autobahn"));
-    let mut tally = suite::count(&mut cases)?;
+    let mut tally = count(&mut cases)?;
     if tally.passed != round.passed && tally.failed == 0 {
         println!("{tally}, instead of {} passed: a case was not run", round.passed);
         tally += Tally::of(false);

@@ -9,13 +9,14 @@ type Check = (&'static str, fn(&Tree) -> Result<()>);
 
 /// Runs all checks, also after one has failed, and names those that did.
 pub(crate) fn run(tree: &Tree) -> Result<()> {
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
         ("formatting", |tree| shell::run(&mut tree.cargo("fmt --all --check"))),
         ("layer rule", |tree| none_of(&layers::breaches(tree)?)),
         ("tidiness", |tree| none_of(&hygiene::findings(tree)?)),
         ("lints", |tree| {
             shell::run(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings"))
         }),
+        ("fuzz targets", fuzz_targets),
         ("documentation", documentation),
         ("pure crates on wasm32", pure_crates_on_wasm),
         ("dependencies", dependencies),
@@ -37,6 +38,14 @@ pub(crate) fn run(tree: &Tree) -> Result<()> {
 
 fn none_of(findings: &[String]) -> Result<()> {
     if findings.is_empty() { Ok(()) } else { bail!("{}", findings.join("\n")) }
+}
+
+/// A workspace of its own, which the lints do not reach. It shares what they have compiled.
+fn fuzz_targets(tree: &Tree) -> Result<()> {
+    let mut cargo = tree.cargo("check --quiet --manifest-path fuzz/Cargo.toml");
+    // Nothing is linked: it does without the fuzzer, and without the C++ compiler that would build it.
+    cargo.env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a");
+    shell::run(cargo.env("CARGO_TARGET_DIR", tree.target()?))
 }
 
 fn documentation(tree: &Tree) -> Result<()> {

@@ -47,6 +47,12 @@ pub(crate) fn run(tree: &Tree, options: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Builds all targets, beside whatever else is running. There is nothing to count.
+pub(crate) fn build_all(tree: &Tree) -> Result<Tally> {
+    build(tree, &targets(tree)?)?;
+    Ok(Tally::default())
+}
+
 /// All targets, a minute each.
 pub(crate) fn run_all(tree: &Tree) -> Result<Tally> {
     fuzz(tree, &targets(tree)?, DEFAULT_TIME)
@@ -103,7 +109,7 @@ fn build(tree: &Tree, targets: &[String]) -> Result<PathBuf> {
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("host in rustc -vV")?;
     let folder = tree.target()?.join("fuzz");
     let bins: Vec<String> = targets.iter().map(|target| format!("--bin {target}")).collect();
-    let mut cargo = tree.cargo(&format!(
+    let mut cargo = tree.yielding_cargo(&format!(
         "build --quiet --release --manifest-path {MANIFEST} --target {host} {}",
         bins.join(" ")
     ));

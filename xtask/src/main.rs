@@ -5,7 +5,9 @@
 
 mod autobahn;
 mod bench;
+mod cargo_test;
 mod check;
+mod count;
 mod debian13;
 mod drill;
 mod fuzz;

@@ -1,6 +1,6 @@
 //! The checkout, and commands that run in it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -41,7 +41,14 @@ impl Tree {
 
     /// A `cargo` command, the same cargo that runs this program.
     pub(crate) fn cargo(&self, arguments: &str) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
+        self.command(cargo(), arguments)
+    }
+
+    /// The same, which gives way to whatever else wants to run.
+    pub(crate) fn yielding_cargo(&self, arguments: &str) -> Command {
+        let mut command = self.command("nice", "-n 19");
+        command.arg(cargo()).args(arguments.split_whitespace());
+        command
     }
 
     /// What `cargo metadata` says of the workspace, without its dependencies.
@@ -56,6 +63,10 @@ impl Tree {
         let folder = metadata["target_directory"].as_str().context("target_directory in cargo metadata")?;
         Ok(folder.into())
     }
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Runs `command` with the terminal as its output. An error when it fails.

@@ -54,7 +54,7 @@ impl Access {
             return Answer::Now(match trusted_user {
                 Some(user) => Ok(ConnectClaims { user, ..ConnectClaims::default() }),
                 None if self.anonymous_without_token || self.insecure => Ok(ConnectClaims::default()),
-                None => Err(Disconnect::BAD_REQUEST.into()),
+                None => Err(Failure::MissingToken),
             });
         }
         let claims = checked(&self.connection, token, key_sets, move |verifier, token, key| match key {

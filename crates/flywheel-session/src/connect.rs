@@ -250,10 +250,9 @@ impl Session {
         };
         let (id, until) = (connecting.id, connecting.until);
         let error = match failure {
-            Failure::Disconnect(disconnect) => return self.close(turn, disconnect),
-            Failure::InvalidToken => return self.close(turn, Disconnect::INVALID_TOKEN),
-            Failure::ExpiredToken => ErrorCode::TOKEN_EXPIRED,
             Failure::Error(error) => error,
+            Failure::ExpiredToken => ErrorCode::TOKEN_EXPIRED,
+            closing => return self.fail(turn, id, closing),
         };
         if self.greeting.transport.is_unidirectional() {
             // There is nobody who could react to an error.

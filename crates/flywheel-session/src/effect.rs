@@ -41,8 +41,13 @@ impl Turn<'_> {
 
     /// Tells the operator what is wrong with a command about this channel; returns what the client is told.
     pub(crate) fn refuse(&mut self, channel: &str, fault: Fault) -> Failure {
-        self.effects.push(Effect::Explain(Box::new(Refusal::new(channel, fault))));
+        self.explain(channel, fault);
         fault.into()
+    }
+
+    /// The same where the command decides what the client is told.
+    pub(crate) fn explain(&mut self, channel: &str, fault: Fault) {
+        self.effects.push(Effect::Explain(Box::new(Refusal::new(channel, fault))));
     }
 
     /// The rules for a channel that a command names, which must not be empty.
@@ -291,6 +296,8 @@ pub enum Failure {
     InvalidToken,
     /// The token is too old or not valid yet: what that means depends on the command.
     ExpiredToken,
+    /// There is no token where one is needed.
+    MissingToken,
 }
 
 impl From<ErrorCode> for Failure {

@@ -20,8 +20,11 @@ impl Session {
         id: u32,
         request: RefreshRequest,
     ) -> Result<(), Failure> {
-        if request.token.is_empty() || turn.settings.backend.refresh {
+        if turn.settings.backend.refresh {
             return Err(Disconnect::BAD_REQUEST.into());
+        }
+        if request.token.is_empty() {
+            return Err(Failure::MissingToken);
         }
         let ask = Ask::Authenticate { token: request.token, data: bytes::Bytes::new(), trusted_user: None };
         self.ask(turn, Context::Refresh { id }, ask);

@@ -54,19 +54,36 @@ pub enum Fault {
     /// Nothing lies before the beginning of a stream.
     #[error("history in reverse since offset 0")]
     ReverseSinceStart,
-    /// A refresh without a token.
+    /// There is no token where one is needed.
     #[error("missing token")]
     NoToken,
     /// The token is good, but was made for another user, client or channel.
     #[error("the token is for another user, client or channel")]
     ForeignToken,
+    /// The first command is not `connect`.
+    #[error("not connected yet")]
+    NotConnected,
+    /// A `connect` of a client that is connected.
+    #[error("connected already")]
+    ConnectedAlready,
+    /// A pong that no ping asked for.
+    #[error("a pong without a ping")]
+    UnaskedPong,
+    /// Nothing is asked, or something that this protocol does not know.
+    #[error("unknown method")]
+    UnknownMethod,
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::ForeignToken => Self::InvalidToken,
-            Fault::NoName | Fault::Delta => Disconnect::BAD_REQUEST.into(),
+            Fault::NoName
+            | Fault::Delta
+            | Fault::NotConnected
+            | Fault::ConnectedAlready
+            | Fault::UnaskedPong
+            | Fault::UnknownMethod => Disconnect::BAD_REQUEST.into(),
             _ => ErrorCode::BAD_REQUEST.into(),
         }
     }

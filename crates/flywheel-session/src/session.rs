@@ -14,6 +14,7 @@ use flywheel_protocol::{Disconnect, ErrorCode};
 use crate::backend::Behind;
 use crate::effect::{Context, Effect, Failure, Outcome, Tell, Turn};
 use crate::liveness::Liveness;
+use crate::refusal::Fault;
 use crate::request::Publishing;
 use crate::subscription::Subscriptions;
 
@@ -213,7 +214,10 @@ impl Session {
                 Request::Connect(request) if command.id != 0 => {
                     self.begin_connect(turn, command.id, *request);
                 }
-                _ => self.close(turn, Disconnect::BAD_REQUEST),
+                _ => {
+                    let failure = turn.refuse("", Fault::NotConnected);
+                    self.fail(turn, command.id, failure);
+                }
             },
             Phase::Connecting(connecting) => connecting.early.push(command),
             Phase::Connected => {
@@ -314,9 +318,12 @@ impl Session {
         match request {
             Request::Pong => {
                 self.pong_took = self.liveness.pong(turn.now.at);
-                if self.pong_took.is_some() { Ok(()) } else { Err(Disconnect::BAD_REQUEST.into()) }
+                if self.pong_took.is_some() { Ok(()) } else { Err(turn.refuse("", Fault::UnaskedPong)) }
             }
-            Request::Connect(_) | Request::Unknown => Err(Disconnect::BAD_REQUEST.into()),
+            Request::Connect(_) => Err(turn.refuse("", Fault::ConnectedAlready)),
+            // Stands for what could not be read, which was explained when it came.
+            Request::Unknown if id == 0 => Err(Disconnect::BAD_REQUEST.into()),
+            Request::Unknown => Err(turn.refuse("", Fault::UnknownMethod)),
             Request::Send(_) => Err(Disconnect::NOT_AVAILABLE.into()),
             Request::Subscribe(request) => self.begin_subscribe(turn, id, *request),
             Request::Unsubscribe(request) => self.unsubscribe(turn, id, request),
@@ -344,6 +351,10 @@ impl Session {
             Failure::Disconnect(disconnect) => self.close(turn, disconnect),
             Failure::Error(error) => turn.send(ServerMessage::Reply(Reply { id, body: error.into() })),
             Failure::InvalidToken => self.close(turn, Disconnect::INVALID_TOKEN),
+            Failure::MissingToken => {
+                turn.explain("", Fault::NoToken);
+                self.close(turn, Disconnect::BAD_REQUEST);
+            }
             Failure::ExpiredToken => {
                 turn.send(ServerMessage::Reply(Reply { id, body: ErrorCode::TOKEN_EXPIRED.into() }));
             }

@@ -77,6 +77,16 @@ impl JsonClient {
         self.push_within(PATIENCE).expect("a push")
     }
 
+    /// The next publication; other pushes before it are skipped. Panics as [`push`](Self::push) does.
+    pub fn publication(&mut self) -> Value {
+        loop {
+            let mut push = self.push();
+            if push["pub"].is_object() {
+                return push["pub"].take();
+            }
+        }
+    }
+
     /// The next push, or `None` when none comes within the time; panics when the connection ends.
     pub fn push_within(&mut self, within: Duration) -> Option<Value> {
         if let Some(push) = self.pushes.pop_front() {

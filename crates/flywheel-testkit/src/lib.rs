@@ -67,7 +67,7 @@ pub use redis::{
 };
 pub use rustix::process::Signal;
 pub use server::Server;
-pub use settings::{add_namespace, fixture, set};
+pub use settings::{add_namespace, fixture, fixture_on_redis, set};
 pub use signer::Signer;
 pub use stream::Stream;
 pub use token::{named_token, sign};

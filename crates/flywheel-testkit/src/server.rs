@@ -118,6 +118,16 @@ impl Server {
             .unwrap_or_else(|error| panic!("{method} {target}: {error}\n{}", self.log()))
     }
 
+    /// What the server says of its readiness.
+    pub fn readiness(&self) -> Response {
+        self.request("GET", "/health/ready", &[], b"")
+    }
+
+    /// Whether it says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.readiness().status == 200
+    }
+
     /// Bytes of memory that it holds.
     pub fn resident_bytes(&self) -> u64 {
         resident_bytes(self.pid())

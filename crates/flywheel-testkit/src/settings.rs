@@ -7,6 +7,14 @@ pub fn fixture() -> Value {
     serde_json::from_str(include_str!("../transcripts/fixture.json")).expect("the fixture is JSON")
 }
 
+/// The same on a Redis that is reached like this.
+pub fn fixture_on_redis(redis: &Value) -> Value {
+    let mut config = fixture();
+    set(&mut config, "engine.type", "redis".into());
+    set(&mut config, "engine.redis", redis.clone());
+    config
+}
+
 /// Sets the value under a path of keys joined by dots, making the objects in between.
 pub fn set(config: &mut Value, path: &str, value: Value) {
     let mut place = config;

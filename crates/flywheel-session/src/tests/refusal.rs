@@ -1,14 +1,23 @@
 //! What the operator is told of commands that are refused.
 
 use super::world::World;
+use crate::Failure;
 
-/// What is written down after this command: the channel and the fault.
-fn explained(command: &str) -> Option<(String, String)> {
-    let mut world = World::connected();
-    world.send(&format!(r#"{{"id":2,{command}}}"#));
+/// What is written down after this frame: the channel and the fault.
+fn explained_in(mut world: World, frame: &str) -> Option<(String, String)> {
+    world.send(frame);
     world.does_anything();
     assert!(world.explained.len() < 2, "{:?}", world.explained);
     world.explained.pop().map(|refusal| (refusal.channel, refusal.fault.to_string()))
+}
+
+/// The same for a command of a client that is connected.
+fn explained(command: &str) -> Option<(String, String)> {
+    explained_in(World::connected(), &format!(r#"{{"id":2,{command}}}"#))
+}
+
+fn about_no_channel(fault: &str) -> (String, String) {
+    (String::new(), fault.to_owned())
 }
 
 #[test]
@@ -44,10 +53,64 @@ fn whatever_the_client_is_told_no_more_of_than_a_code_is_explained() {
             "log:a",
             "history in reverse since offset 0",
         ),
+        (r#""refresh":{}"#, "", "missing token"),
+        (r#""connect":{"token":"t42"}"#, "", "connected already"),
+        (r#""future":{}"#, "", "unknown method"),
     ] {
         let expected = Some((channel.to_owned(), fault.to_owned()));
         assert_eq!(explained(command), expected, "{command}");
     }
+}
+
+#[test]
+fn a_command_before_connect_is_explained() {
+    for frame in [
+        r#"{"id":1,"subscribe":{"channel":"lobby"}}"#,
+        r#"{"id":1,"future":{}}"#,
+        r#"{"send":{"data":1}}"#,
+        r#"{"connect":{}}"#,
+        "{}",
+    ] {
+        assert_eq!(explained_in(World::new(), frame), Some(about_no_channel("not connected yet")), "{frame}");
+    }
+}
+
+#[test]
+fn a_second_connect_is_explained_also_when_the_first_was_not_answered_yet() {
+    let mut world = World::new();
+    world.slow("authenticate");
+    world.send("{\"id\":1,\"connect\":{\"token\":\"t42\"}}\n{\"id\":2,\"connect\":{}}");
+    world.answer("authenticate");
+    world.does_anything();
+    assert_eq!(world.explained.len(), 1, "{:?}", world.explained);
+    assert_eq!(world.explained[0].fault, crate::Fault::ConnectedAlready);
+}
+
+#[test]
+fn a_pong_that_nobody_asked_for_is_explained() {
+    assert_eq!(explained_in(World::connected(), "{}"), Some(about_no_channel("a pong without a ping")));
+}
+
+#[test]
+fn a_connect_without_a_token_is_explained_where_one_is_needed() {
+    let mut world = World::new();
+    world.engine.tokens.insert(String::new(), Err(Failure::MissingToken));
+    world.send(r#"{"id":1,"connect":{}}"#);
+    world.does(&["ask authenticate", "close 3501 bad request"]);
+    assert_eq!(world.explained.len(), 1, "{:?}", world.explained);
+    assert_eq!(world.explained[0].fault, crate::Fault::NoToken);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_explained_a_second_time() {
+    assert_eq!(explained_in(World::connected(), "no json"), None);
+    assert_eq!(explained_in(World::new(), "no json"), None);
+    let mut world = World::new();
+    world.slow("authenticate");
+    world.send("{\"id\":1,\"connect\":{\"token\":\"t42\"}}\nno json");
+    world.answer("authenticate");
+    world.does_anything();
+    assert_eq!(world.explained, []);
 }
 
 #[test]

@@ -254,6 +254,34 @@ fn an_illegal_channel_name_is_refused_and_explained() {
 }
 
 #[test]
+fn a_command_out_of_turn_is_refused_and_explained() {
+    let server = server();
+    let mut witness = Witness::connect(&server);
+    let token = sign("appendix-secret", CLAIMS);
+    let misplaced = json!({"id": 1, "subscribe": {"channel": "$vault:1", "token": token}}).to_string();
+    assert_eq!(answer_unconnected(&server, &misplaced), BAD_REQUEST);
+    witness.was_told(&["a client's command was refused", "not connected yet"], &token);
+    assert_eq!(answer(&server, &connect(&token)), BAD_REQUEST);
+    witness.was_told(&["a client's command was refused", "connected already"], &token);
+    check_command(r#""future":{}"#, BAD_REQUEST, &["a client's command was refused", "unknown method"]);
+}
+
+#[test]
+fn a_connect_without_a_token_is_refused_and_explained_where_one_is_needed() {
+    let mut config = fixture();
+    set(&mut config, "client.allow_anonymous_connect_without_token", json!(false));
+    set(&mut config, "uni_sse.enabled", json!(true));
+    let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config);
+    let mut witness = Witness::connect_with(&server, Some(&sign("appendix-secret", CLAIMS)));
+    assert_eq!(answer_unconnected(&server, r#"{"id":1,"connect":{}}"#), BAD_REQUEST);
+    witness.was_told(&["a client's command was refused", "missing token"], "");
+    let request = b"GET /connection/uni_sse HTTP/1.1\r\nHost: x\r\n\r\n";
+    let told = Stream::open(server.address(), request).unwrap().rest();
+    assert!(told.contains(r#""disconnect":{"code":3501,"reason":"bad request"}"#), "{told}");
+    witness.was_told(&["a client's command was refused", "missing token"], "");
+}
+
+#[test]
 fn a_refused_command_leaves_its_client_connected() {
     let server = server();
     let mut client = JsonClient::connect(server.address(), None);

@@ -18,7 +18,12 @@ pub(crate) struct Witness<'a> {
 
 impl<'a> Witness<'a> {
     pub(crate) fn connect(server: &'a Server) -> Self {
-        let mut client = JsonClient::connect(server.address(), None);
+        Self::connect_with(server, None)
+    }
+
+    /// The same with a token.
+    pub(crate) fn connect_with(server: &'a Server, token: Option<&str>) -> Self {
+        let mut client = JsonClient::connect(server.address(), token);
         client.subscribe(CHANNEL);
         let mut witness = Self { server, client, received: 0, log_read: 0 };
         witness.receives();

@@ -3,7 +3,7 @@
 use flywheel_testkit::{JsonClient, RedisCluster, Server, fixture, wait_until};
 use serde_json::{Value, json};
 
-use crate::{BINARY, PATIENCE, assert_unharmed, cluster, examined, publication, wait_ready};
+use crate::{BINARY, PATIENCE, assert_unharmed, cluster, examined, wait_ready};
 
 /// As an operator of the old version has it, with the addresses of this cluster.
 fn values(cluster: &RedisCluster) -> String {
@@ -65,7 +65,7 @@ fn shares_publications(one: &Server, other: &Server) {
         client.subscribe(channel);
         for number in 1..=20 {
             one.api_result("publish", &json!({"channel": channel, "data": {"number": number}}));
-            let heard = publication(&mut client);
+            let heard = client.publication();
             assert_eq!(heard["data"]["number"], number, "{channel}");
             assert_eq!(heard["offset"].as_u64(), channel.starts_with("log:").then_some(number), "{channel}");
         }

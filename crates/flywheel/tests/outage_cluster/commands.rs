@@ -1,14 +1,16 @@
 //! Every command of both protocols, about channels with hostile names, on a real cluster.
 
-use flywheel_testkit::{Connection, Encoding, Event, JsonClient, Server, proto, set, wait_until};
+use flywheel_testkit::{
+    Connection, Encoding, Event, JsonClient, Server, fixture_on_redis, proto, set, wait_until,
+};
 use serde_json::{Value, json};
 
 use crate::names::{served, shown};
-use crate::{BINARY, PATIENCE, assert_unharmed, cluster, is_ready, on_redis, publication, wait_ready};
+use crate::{BINARY, PATIENCE, assert_unharmed, cluster, wait_ready};
 
 /// Two nodes; every channel has everything that an engine keeps.
 fn nodes(redis: &Value) -> (Server, Server) {
-    let mut config = on_redis(redis);
+    let mut config = fixture_on_redis(redis);
     set(&mut config, "channel.max_length", json!(8192));
     set(&mut config, "client.channel_limit", json!(1000));
     let mut all = config["channel"]["namespaces"][3].clone();
@@ -44,7 +46,7 @@ fn all_commands(redis: &Value) {
         of_the_client_protocol(&one, &other, channel);
         of_the_server_api(&one, &other, channel);
         let made = one.api_result("publish", &json!({"channel": "log:calm", "data": {"number": number}}));
-        let heard = publication(&mut bystander);
+        let heard = bystander.publication();
         assert_eq!(
             (&heard["data"]["number"], &heard["offset"]),
             (&json!(number), &made["offset"]),
@@ -60,7 +62,7 @@ fn all_commands(redis: &Value) {
     }
     refused(&one);
     for server in [&one, &other] {
-        assert!(is_ready(server));
+        assert!(server.is_ready());
         assert_unharmed(server);
     }
 }
@@ -81,8 +83,8 @@ fn of_the_client_protocol(one: &Server, other: &Server, channel: &str) {
     ask(&mut there, "subscribe", json!({}));
     for number in 1..=2 {
         ask(&mut there, "publish", json!({"data": {"number": number}}));
-        assert_eq!(publication(&mut there)["offset"], number, "{name}");
-        assert_eq!(publication(&mut here)["offset"], number, "{name}");
+        assert_eq!(there.publication()["offset"], number, "{name}");
+        assert_eq!(here.publication()["offset"], number, "{name}");
     }
     let history = ask(&mut here, "history", json!({"limit": 10}));
     assert_eq!(history["publications"].as_array().map(Vec::len), Some(2), "{name}: {history}");
@@ -115,15 +117,15 @@ fn of_the_server_api(one: &Server, other: &Server, channel: &str) {
     assert!(joined, "{name}");
     let made = call("publish", json!({"data": {}, "delta": true, "idempotency_key": "}{"}));
     assert_eq!(call("publish", json!({"data": {}, "delta": true, "idempotency_key": "}{"})), made, "{name}");
-    assert_eq!(publication(&mut client)["offset"], made["offset"], "{name}");
+    assert_eq!(client.publication()["offset"], made["offset"], "{name}");
     let newer = call("publish", json!({"data": {}, "version": 1, "version_epoch": "}"}));
-    assert_eq!(publication(&mut client)["offset"], newer["offset"], "{name}");
+    assert_eq!(client.publication()["offset"], newer["offset"], "{name}");
     assert_eq!(
         call("publish", json!({"data": {}, "version": 1, "version_epoch": "}"}))["offset"],
         newer["offset"]
     );
     assert!(call("publish", json!({"data": {}, "skip_history": true}))["offset"].is_null(), "{name}");
-    assert_eq!(publication(&mut client)["data"], json!({}), "{name}");
+    assert_eq!(client.publication()["data"], json!({}), "{name}");
     let history = call("history", json!({"limit": -1, "reverse": true}));
     assert_eq!(history["publications"][0]["offset"], newer["offset"], "{name}: {history}");
     let present = call("presence", json!({}));

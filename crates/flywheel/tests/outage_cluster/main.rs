@@ -11,8 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use flywheel_testkit::{JsonClient, RedisCluster, Server, fixture, run, set, wait_until};
-use serde_json::{Value, json};
+use flywheel_testkit::{RedisCluster, Server, run, wait_until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_flywheel");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,35 +27,9 @@ fn cluster() -> Arc<RedisCluster> {
     })
 }
 
-/// The configuration of the transcripts on a Redis that is reached like this.
-fn on_redis(redis: &Value) -> Value {
-    let mut config = fixture();
-    set(&mut config, "engine.type", json!("redis"));
-    set(&mut config, "engine.redis", redis.clone());
-    config
-}
-
-fn readiness(server: &Server) -> String {
-    server.request("GET", "/health/ready", &[], b"").text()
-}
-
-fn is_ready(server: &Server) -> bool {
-    server.request("GET", "/health/ready", &[], b"").status == 200
-}
-
 #[track_caller]
 fn wait_ready(server: &Server) {
-    assert!(wait_until(PATIENCE, || is_ready(server)), "{}\n{}", readiness(server), server.log());
-}
-
-/// The next publication, skipping joins and leaves.
-fn publication(client: &mut JsonClient) -> Value {
-    loop {
-        let mut push = client.push();
-        if push["pub"].is_object() {
-            return push["pub"].take();
-        }
-    }
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}\n{}", server.readiness().text(), server.log());
 }
 
 /// What `flywheel doctor` says of this text as a configuration, and its exit code.

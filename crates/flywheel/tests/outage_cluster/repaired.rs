@@ -6,26 +6,28 @@ use std::thread;
 
 use flywheel_testkit::{
     Certificates, FaultProxy, JsonClient, MASTER_NAME, OnReply, RedisClient, RedisOptions, RedisServer,
-    SentinelSet, Server, wait_until,
+    SentinelSet, Server, fixture_on_redis, wait_until,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    BINARY, PATIENCE, assert_unharmed, examined, is_ready, on_redis, publication, readiness, wait_ready,
-};
+use crate::{BINARY, PATIENCE, assert_unharmed, examined, wait_ready};
 
 /// Starts a server on this `engine.redis`, and asserts that its readiness, its log and the doctor say all of `told` and that
 /// every command is answered; then `repair` is all that it needs to serve.
 #[track_caller]
 pub(crate) fn serves_after(redis: &Value, told: &[&str], repair: impl FnOnce()) {
     let says = |text: &str| told.iter().all(|told| text.contains(told));
-    let config = on_redis(redis);
+    let config = fixture_on_redis(redis);
     let (code, report) = examined("config.json", &config.to_string());
     assert_eq!(code, Some(1), "{report}");
     assert!(says(&report), "{redis}: the doctor says\n{report}");
     let server = Server::start(BINARY, config);
-    assert!(!is_ready(&server), "it serves a moment too early");
-    assert!(wait_until(PATIENCE, || says(&readiness(&server))), "{redis}: {}", readiness(&server));
+    assert!(!server.is_ready(), "it serves a moment too early");
+    assert!(
+        wait_until(PATIENCE, || says(&server.readiness().text())),
+        "{redis}: {}",
+        server.readiness().text()
+    );
     assert!(wait_until(PATIENCE, || says(&server.log().replace("\\\"", "\""))), "{}", server.log());
     // Once for each that depends on it, and not for each attempt.
     let said = lines_with(&server, told[0]);
@@ -77,7 +79,7 @@ pub(crate) fn serves(server: &Server) {
     client.subscribe("log:repaired");
     let made = server.api_result("publish", &json!({"channel": "log:repaired", "data": {"number": 1}}));
     assert_eq!(made["offset"], 1);
-    assert_eq!(publication(&mut client)["data"]["number"], 1);
+    assert_eq!(client.publication()["data"]["number"], 1);
     let kept = server.api_result("history", &json!({"channel": "log:repaired", "limit": 10}));
     assert_eq!(kept["publications"].as_array().map(Vec::len), Some(1), "{kept}");
 }

@@ -47,8 +47,7 @@ fn config(redis: &str) -> Value {
 fn z1_many_recoverable_subscriptions_joins_and_leaves_under_a_storm_are_all_answered_in_time() {
     let redis = RedisServer::start();
     let server = Server::start(env!("CARGO_BIN_EXE_flywheel"), config(&redis.address()));
-    let is_ready = || server.request("GET", "/health/ready", &[], b"").status == 200;
-    assert!(wait_until(PATIENCE, is_ready), "{}", server.log());
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.log());
     let before = server.resident_bytes();
     let token = sign(SECRET, &json!({"sub": "visitor", "channels": channels()}).to_string());
     let published = AtomicU64::new(0);
@@ -77,7 +76,7 @@ fn z1_many_recoverable_subscriptions_joins_and_leaves_under_a_storm_are_all_answ
     });
     assert!(published.load(Ordering::SeqCst) > 100, "that was no storm");
     Bound::of_calls("Z1", DEADLINE).holds("longest command", longest, "under a storm");
-    assert!(is_ready() && !server.log().contains("panicked"), "{}", server.log());
+    assert!(server.is_ready() && !server.log().contains("panicked"), "{}", server.log());
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 64 << 20, "memory grew by {grown} bytes");
     assert!(wait_until(PATIENCE, || present(&server) == 0), "{} are present for ever", present(&server));

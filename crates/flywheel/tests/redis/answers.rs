@@ -3,7 +3,7 @@
 use flywheel_testkit::{JsonClient, RedisServer, Server, wait_until};
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, at, is_ready, node, publication, readiness, two};
+use crate::{PATIENCE, at, node, two};
 
 /// What must not notice anything: a client of a channel of its own.
 struct Bystander<'s> {
@@ -25,7 +25,7 @@ impl<'s> Bystander<'s> {
         self.count += 1;
         let made = self.server.api_result("publish", &json!({"channel": "log:calm", "data": self.count}));
         assert_eq!(made["offset"], self.count);
-        let heard = publication(&mut self.client);
+        let heard = self.client.publication();
         assert_eq!((&heard["offset"], &heard["data"]), (&json!(self.count), &json!(self.count)));
     }
 }
@@ -38,7 +38,7 @@ fn fails(server: &Server, method: &str, params: &Value) {
 
 #[track_caller]
 fn assert_unharmed(server: &Server) {
-    assert!(is_ready(server), "{}", readiness(server));
+    assert!(server.is_ready(), "{}", server.readiness().text());
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
@@ -101,10 +101,10 @@ fn a_redis_without_memory_is_told_and_used_again_when_it_has_some() {
     bystander.is_served();
     redis.run(&["CONFIG", "SET", "maxmemory", "1"]);
     fails(&server, "publish", &json!({"channel": "log:calm", "data": {}}));
-    let told = || readiness(&server).to_string().contains("OOM");
-    assert!(wait_until(PATIENCE, || !is_ready(&server) && told()), "{}", readiness(&server));
+    let told = || server.readiness().text().contains("OOM");
+    assert!(wait_until(PATIENCE, || !server.is_ready() && told()), "{}", server.readiness().text());
     redis.run(&["CONFIG", "SET", "maxmemory", "0"]);
-    assert!(wait_until(PATIENCE, || is_ready(&server)), "{}", readiness(&server));
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     bystander.is_served();
     assert_unharmed(&server);
 }
@@ -198,7 +198,7 @@ fn garbage_on_every_channel_that_is_listened_to_is_skipped() {
         for channel in ["log:a", "plain", "diff:a"] {
             client.subscribe(channel);
             server.api_result("publish", &json!({"channel": channel, "data": {"after": "all"}}));
-            assert_eq!(publication(&mut client)["data"], json!({"after": "all"}), "{channel}");
+            assert_eq!(client.publication()["data"], json!({"after": "all"}), "{channel}");
         }
         assert_eq!(server.api_result("info", &json!({}))["nodes"].as_array().map(Vec::len), Some(2));
         assert_unharmed(server);
@@ -219,7 +219,7 @@ fn what_is_too_large_costs_at_most_the_clients_of_its_channel_their_connection()
     writer.run(&[b"PUBLISH".as_ref(), b"centrifugo.client.plain", &payload]);
     bystander.is_served();
     // More than a queue may hold, but its socket takes it.
-    assert_eq!(publication(&mut client)["data"].as_str().map(str::len), Some((2 << 20) - 2));
+    assert_eq!(client.publication()["data"].as_str().map(str::len), Some((2 << 20) - 2));
     for number in 1..=4 {
         let id = format!("{number}-0");
         writer.run(&[b"XADD".as_ref(), b"centrifugo.stream.log:a", id.as_bytes(), b"d", &payload]);

@@ -3,22 +3,22 @@
 use std::net::TcpListener;
 
 use flywheel_testkit::{
-    JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisServer, SentinelSet, Server, free_port, set,
-    wait_until,
+    JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisServer, SentinelSet, Server, fixture_on_redis,
+    free_port, set, wait_until,
 };
 use serde_json::{Value, json};
 
-use crate::{BINARY, PATIENCE, at, is_ready, node, on_redis, readiness};
+use crate::{BINARY, PATIENCE, at, node};
 
 /// The server starts, is alive, not ready, and says why in its readiness and its log.
 #[track_caller]
 fn waits(redis: &Value, told: &[&str]) -> Server {
-    let server = Server::start(BINARY, on_redis(redis));
-    assert!(!is_ready(&server), "it serves a moment too early");
+    let server = Server::start(BINARY, fixture_on_redis(redis));
+    assert!(!server.is_ready(), "it serves a moment too early");
     let says = |text: &str| told.iter().all(|told| text.contains(told));
-    let explained = wait_until(PATIENCE, || says(&readiness(&server).to_string()));
-    assert!(explained, "{redis}: readiness says {}", readiness(&server));
-    assert!(!is_ready(&server));
+    let explained = wait_until(PATIENCE, || says(&server.readiness().text()));
+    assert!(explained, "{redis}: readiness says {}", server.readiness().text());
+    assert!(!server.is_ready());
     assert_eq!(server.request("GET", "/health/live", &[], b"").status, 200);
     assert!(wait_until(PATIENCE, || says(&server.log().replace("\\\"", "\""))), "{redis}:\n{}", server.log());
     server
@@ -76,10 +76,10 @@ fn sentinels_in_the_wrong_place_and_names_that_they_do_not_know_are_explained() 
 fn a_redis_that_comes_later_is_used_when_it_is_there() {
     let mut redis = RedisServer::start();
     redis.kill();
-    let server = Server::start(BINARY, on_redis(&at(&redis)));
-    assert!(wait_until(PATIENCE, || !is_ready(&server)));
+    let server = Server::start(BINARY, fixture_on_redis(&at(&redis)));
+    assert!(wait_until(PATIENCE, || !server.is_ready()));
     redis.start_again();
-    assert!(wait_until(PATIENCE, || is_ready(&server)), "{}", readiness(&server));
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     server.api_result("publish", &json!({"channel": "log:a", "data": {}}));
 }
 
@@ -90,14 +90,14 @@ fn a_redis_that_freezes_makes_the_node_not_ready_and_loses_no_client() {
     let mut client = JsonClient::connect(server.address(), None);
     client.subscribe("log:a");
     redis.freeze();
-    assert!(wait_until(PATIENCE, || !is_ready(&server)));
+    assert!(wait_until(PATIENCE, || !server.is_ready()));
     let (status, body) = server.api("publish", r#"{"channel":"log:a","data":{}}"#);
     assert!(status == 200 && body.contains("error"), "{status} {body}");
     redis.resume();
-    assert!(wait_until(PATIENCE, || is_ready(&server)), "{}", readiness(&server));
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     server.api_result("publish", &json!({"channel": "log:a", "data": {"after": true}}));
     loop {
-        if crate::publication(&mut client)["data"] == json!({"after": true}) {
+        if client.publication()["data"] == json!({"after": true}) {
             break;
         }
     }
@@ -106,17 +106,17 @@ fn a_redis_that_freezes_makes_the_node_not_ready_and_loses_no_client() {
 #[test]
 fn a_node_of_a_cluster_as_address_is_used_as_a_cluster_with_a_warning() {
     let cluster = RedisCluster::start();
-    let mut config = on_redis(&json!({"address": cluster.addresses()[0]}));
+    let mut config = fixture_on_redis(&json!({"address": cluster.addresses()[0]}));
     set(&mut config, "client.channel_limit", json!(10));
     let server = Server::start(BINARY, config);
-    assert!(wait_until(PATIENCE, || is_ready(&server)), "{}", readiness(&server));
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     let strict = json!({"address": cluster.addresses()[0], "topology": "strict"});
     waits(&strict, &["is a node of a cluster", "engine.redis.cluster_address"]);
     let mut client = JsonClient::connect(server.address(), None);
     for channel in ["log:a", "log:b", "log:{}", "log:}x", "log:{"] {
         client.subscribe(channel);
         server.api_result("publish", &json!({"channel": channel, "data": {}}));
-        assert_eq!(crate::publication(&mut client)["offset"], 1, "{channel}");
+        assert_eq!(client.publication()["offset"], 1, "{channel}");
     }
     assert!(server.log().contains("engine.redis.cluster_address"), "{}", server.log());
 }

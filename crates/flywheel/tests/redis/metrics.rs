@@ -1,9 +1,9 @@
 //! What becomes of Redis shows up in the metrics.
 
-use flywheel_testkit::{FaultProxy, JsonClient, RedisServer, Server, set, wait_until};
+use flywheel_testkit::{FaultProxy, JsonClient, RedisServer, Server, fixture_on_redis, set, wait_until};
 use serde_json::json;
 
-use crate::{BINARY, PATIENCE, is_ready, on_redis};
+use crate::{BINARY, PATIENCE};
 
 /// The value of a series; `None` while there is none.
 fn value(server: &Server, series: &str) -> Option<f64> {
@@ -16,10 +16,10 @@ fn value(server: &Server, series: &str) -> Option<f64> {
 fn connections_probes_deadlines_gaps_and_messages_that_mean_nothing_are_counted() {
     let redis = RedisServer::start();
     let proxy = FaultProxy::start(redis.port());
-    let mut config = on_redis(&json!({"address": proxy.address()}));
+    let mut config = fixture_on_redis(&json!({"address": proxy.address()}));
     set(&mut config, "prometheus.enabled", true.into());
     let server = Server::start(BINARY, config);
-    assert!(wait_until(PATIENCE, || is_ready(&server)));
+    assert!(wait_until(PATIENCE, || server.is_ready()));
     let count = |series: &str| value(&server, series).unwrap_or_default();
     let grows = |series: &str, than: f64| {
         assert!(wait_until(PATIENCE, || count(series) > than), "{series} stays at {}", count(series));

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use flywheel_testkit::{
-    Cutter, HaProxy, RedisServer, Sdk, Server, Stream, add_namespace, free_port, set, sign, wait_until,
+    Cutter, HaProxy, RedisServer, Sdk, Server, Stream, add_namespace, fixture_on_redis, free_port, set, sign,
+    wait_until,
 };
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, at, on_redis, two_of};
+use crate::{PATIENCE, at, two_of};
 
 /// Two nodes whose clients may come over streams.
 fn streaming(redis: &RedisServer) -> (Server, Server) {
-    let mut config = on_redis(&at(redis));
+    let mut config = fixture_on_redis(&at(redis));
     for transport in ["sse", "http_stream"] {
         set(&mut config, &format!("{transport}.enabled"), json!(true));
     }

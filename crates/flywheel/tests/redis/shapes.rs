@@ -8,7 +8,7 @@ use flywheel_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::{BINARY, PATIENCE, at, is_ready, node, publication, readiness, two};
+use crate::{BINARY, PATIENCE, at, node, two};
 
 /// Publishes on one node in several channels, and hears it on the other, with offsets from 1 on.
 fn shared(one: &Server, other: &Server) {
@@ -17,7 +17,7 @@ fn shared(one: &Server, other: &Server) {
         client.subscribe(channel);
         for number in 1..=5 {
             one.api_result("publish", &json!({"channel": channel, "data": {"number": number}}));
-            let heard = publication(&mut client);
+            let heard = client.publication();
             assert_eq!(
                 (&heard["data"]["number"], &heard["offset"]),
                 (&json!(number), &json!(number)),
@@ -33,7 +33,7 @@ fn publishes(server: &Server) {
         let (status, body) = server.api("publish", r#"{"channel":"log:later","data":{}}"#);
         status == 200 && body.starts_with(r#"{"result":"#)
     };
-    assert!(wait_until(PATIENCE, publish), "{}", readiness(server));
+    assert!(wait_until(PATIENCE, publish), "{}", server.readiness().text());
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn nodes_follow_the_primary_of_their_sentinels() {
         one.api_result("publish", &json!({"channel": "room:a", "data": {}}));
         client.push_within(std::time::Duration::from_millis(200)).is_some_and(|push| push["pub"].is_object())
     });
-    assert!(heard, "{}", readiness(&other));
+    assert!(heard, "{}", other.readiness().text());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn shards_divide_channels_between_them() {
     let keys = [&first, &second].map(|redis| redis.run(&["KEYS", "centrifugo.stream.log:*"]).items().len());
     assert!(keys[0] > 0 && keys[1] > 0, "{keys:?}");
     assert_eq!(keys[0] + keys[1], 23);
-    let names: Vec<Value> = readiness(&one)["dependencies"]
+    let names: Vec<Value> = one.readiness().json()["dependencies"]
         .as_array()
         .unwrap()
         .iter()
@@ -131,14 +131,14 @@ fn presence_can_be_kept_elsewhere() {
     set(&mut config, "engine", json!({"type": "redis", "redis": at(&history)}));
     set(&mut config, "presence_manager", json!({"enabled": true, "type": "redis", "redis": at(&presence)}));
     let server = Server::start(BINARY, config);
-    assert!(wait_until(PATIENCE, || is_ready(&server)), "{}", readiness(&server));
+    assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     let mut present = JsonClient::connect(server.address(), None);
     present.subscribe("room:a");
     server.api_result("publish", &json!({"channel": "log:a", "data": {}}));
     assert_eq!(presence.run(&["EXISTS", "centrifugo.presence.data.room:a"]).int(), 1);
     assert_eq!(history.run(&["EXISTS", "centrifugo.presence.data.room:a"]).int(), 0);
     assert_eq!(history.run(&["EXISTS", "centrifugo.stream.log:a"]).int(), 1);
-    let report = readiness(&server).to_string();
+    let report = server.readiness().text();
     assert!(report.contains("presence_manager.redis[0].write"), "{report}");
 }
 
@@ -156,7 +156,7 @@ fn the_values_of_an_old_chart_start_as_they_stand() {
     });
     let nodes = [0, 1].map(|_| Server::start(BINARY, config.clone()));
     for server in &nodes {
-        assert!(wait_until(PATIENCE, || is_ready(server)), "{}", readiness(server));
+        assert!(wait_until(PATIENCE, || server.is_ready()), "{}", server.readiness().text());
     }
     shared(&nodes[0], &nodes[1]);
     assert!(

@@ -1,9 +1,9 @@
 //! What happens on one node is seen on the other.
 
-use flywheel_testkit::{JsonClient, RedisServer, Server, named_token, set, wait_until};
+use flywheel_testkit::{JsonClient, RedisServer, Server, fixture_on_redis, named_token, set, wait_until};
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, at, on_redis, publication, two, two_of};
+use crate::{PATIENCE, at, two, two_of};
 
 fn publish(server: &Server, channel: &str, data: &Value) -> Value {
     server.api_result("publish", &json!({"channel": channel, "data": data}))
@@ -62,7 +62,7 @@ fn a_client_that_comes_back_on_the_other_node_gets_what_it_missed() {
     let missed = result["publications"].as_array().unwrap().iter().map(|missed| missed["data"].clone());
     assert_eq!(missed.collect::<Vec<_>>(), [1, 2, 3].map(Value::from));
     publish(&one, "log:a", &json!(4));
-    assert_eq!(publication(&mut client)["offset"], 5);
+    assert_eq!(client.publication()["offset"], 5);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_history_outlives_every_node() {
     drop(other);
     let before = publish(&one, "log:a", &json!({"kept": true}));
     one.restart();
-    assert!(wait_until(PATIENCE, || crate::is_ready(&one)));
+    assert!(wait_until(PATIENCE, || one.is_ready()));
     let history = one.api_result("history", &json!({"channel": "log:a", "limit": 10}));
     assert_eq!((&history["epoch"], &history["offset"]), (&before["epoch"], &before["offset"]));
     assert_eq!(history["publications"][0]["data"], json!({"kept": true}));
@@ -156,7 +156,7 @@ fn operations_reach_clients_wherever_they_are() {
 #[test]
 fn a_users_newest_connection_ends_the_one_on_the_other_node() {
     let redis = RedisServer::start();
-    let mut config = on_redis(&at(&redis));
+    let mut config = fixture_on_redis(&at(&redis));
     let personal = json!({"enabled": true, "personal_channel_namespace": "room", "single_connection": true});
     set(&mut config, "client.subscribe_to_user_personal_channel", personal);
     let (one, other) = two_of(&config);
@@ -170,9 +170,9 @@ fn a_users_newest_connection_ends_the_one_on_the_other_node() {
         older = newer;
     }
     publish(&one, "room:#42", &json!("to the newest"));
-    assert_eq!(publication(&mut older)["data"], "to the newest");
+    assert_eq!(older.publication()["data"], "to the newest");
     publish(&other, "plain", &json!("to others"));
-    assert_eq!(publication(&mut bystander)["data"], "to others");
+    assert_eq!(bystander.publication()["data"], "to others");
 }
 
 #[test]

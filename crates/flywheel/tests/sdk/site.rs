@@ -32,8 +32,7 @@ impl Site {
         let servers = [(); 2].map(|()| Server::start(BINARY, config.clone()));
         for server in &servers {
             let known = || server.api_result("info", &json!({}))["nodes"].as_array().map(Vec::len);
-            let is_ready = || server.request("GET", "/health/ready", &[], b"").status == 200;
-            assert!(wait_until(PATIENCE, || is_ready() && known() == Some(2)), "{}", server.log());
+            assert!(wait_until(PATIENCE, || server.is_ready() && known() == Some(2)), "{}", server.log());
         }
         let port = free_port();
         let nodes = servers.each_ref().map(Server::address);
