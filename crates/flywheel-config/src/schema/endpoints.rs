@@ -161,7 +161,7 @@ pub(super) const TOOLS: Fragment = &[
                 "abort_after",
                 "10s",
                 "A process one of whose threads has not turned for so long is ended, so that it is started anew and its clients \
-                 are free; 0 never. A key of Flywheel's own.",
+                 are free; negative never. A key of Flywheel's own.",
             ),
         ]],
     ),

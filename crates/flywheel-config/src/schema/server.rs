@@ -47,7 +47,7 @@ pub(super) const NODE: Fragment = &[
     time(
         "hand_over_after",
         "10s",
-        "A node that was not ready for so long sends its clients to nodes that are; 0 never. A key of Flywheel's own.",
+        "A node that was not ready for so long sends its clients to nodes that are; negative never. A key of Flywheel's own.",
     ),
 ];
 

@@ -32,7 +32,7 @@ pub(super) fn check(check: &mut Check<'_>, tree: &View<'_>) {
         check.refuse(&health, "stuck_after", reason);
     }
     if health.some_time("abort_after").is_some_and(|after| after < STUCK_AFTER_MIN) {
-        let reason = "a healthy thread may not turn for a second; write 3s or more, or 0 for never";
+        let reason = "a healthy thread may not turn for a second; write 3s or more, or -1s for never";
         check.refuse(&health, "abort_after", reason);
     }
     if tree.text("broker.type") == "redisnats" && !tree.is("enable_unreleased_features") {

@@ -1,5 +1,7 @@
 //! Rules between values: each breach is refused in words, and what keeps the rule is not.
 
+use std::time::Duration;
+
 use crate::Given;
 
 /// The file is refused for this reason alone.
@@ -378,8 +380,22 @@ fn a_thread_that_sleeps_is_not_stuck() {
     accepted("health: {stuck_after: 3s}");
     refused(
         "health: {abort_after: 2s}",
-        "health.abort_after: a healthy thread may not turn for a second; write 3s or more, or 0 for never",
+        "health.abort_after: a healthy thread may not turn for a second; write 3s or more, or -1s for never",
     );
     accepted("health: {abort_after: 3s}");
-    accepted("health: {abort_after: 0s}");
+    accepted("health: {abort_after: -1s}");
+}
+
+#[test]
+fn what_never_happens_is_said_by_a_negative_time_since_nothing_means_the_default() {
+    for (written, expected) in [("-1s", None), ("0s", Some(10)), ("20s", Some(20))] {
+        let text = format!("health: {{abort_after: {written}}}\nnode: {{hand_over_after: {written}}}");
+        let config = Given::yaml(&text).loaded().config;
+        let expected = expected.map(Duration::from_secs);
+        assert_eq!(
+            (config.readiness.abort_after, config.node.hand_over_after),
+            (expected, expected),
+            "{written}"
+        );
+    }
 }

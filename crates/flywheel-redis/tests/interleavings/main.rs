@@ -30,9 +30,3 @@ mod words;
 
 pub(crate) use flywheel_redis::resp;
 pub(crate) use sync::Mutex;
-
-impl<T: Default> Default for Mutex<T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
