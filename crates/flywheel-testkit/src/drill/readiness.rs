@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -72,19 +73,17 @@ impl Drop for ReadinessWatch {
     }
 }
 
-/// The longest time for which a node had done nothing useful and still said that it is ready. `useful` are the instants
-/// at which it accepted or delivered a publication while there was always something to do.
-pub fn green_while_useless(samples: &[Sample], useful: &[Instant]) -> Duration {
+/// The longest time for which a node had done nothing useful and still said that it is ready: from the last useful thing
+/// to when it said so for the last time. `useful` are the instants at which it accepted or delivered a publication while
+/// there was always something to do.
+pub fn green_while_useless(samples: &[Sample], useful: &[Instant]) -> Option<Range<Instant>> {
     let mut useful: Vec<_> = useful.to_vec();
     useful.sort_unstable();
-    let mut longest = Duration::ZERO;
-    for sample in samples.iter().filter(|sample| sample.ready) {
+    let green = samples.iter().filter(|sample| sample.ready).filter_map(|sample| {
         let before = useful.partition_point(|at| *at <= sample.at);
-        if let Some(last) = before.checked_sub(1).and_then(|index| useful.get(index)) {
-            longest = longest.max(sample.at - *last);
-        }
-    }
-    longest
+        useful[..before].last().map(|last| *last..sample.at)
+    });
+    green.max_by_key(|green| green.end - green.start)
 }
 
 #[cfg(test)]
@@ -98,6 +97,7 @@ mod tests {
         let sample = |millis, ready| Sample { at: at(millis), ready, body: String::new() };
         let samples = [sample(10, true), sample(500, true), sample(900, false), sample(1000, true)];
         let longest = green_while_useless(&samples, &[at(980), at(5), at(100)]);
-        assert_eq!(longest, Duration::from_millis(400));
+        assert_eq!(longest, Some(at(100)..at(500)));
+        assert_eq!(green_while_useless(&samples[..1], &[at(980)]), None, "it has not begun yet");
     }
 }

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::faults::Fault;
 
 /// What one fault cost.
 pub(crate) struct Cycle {
     pub(crate) fault: Fault,
+    pub(crate) began: Instant,
     /// From the fault until a Sentinel named the new primary.
     pub(crate) announced: Duration,
     /// From then to the first write of each node that the new primary has.
@@ -24,7 +25,7 @@ impl Report {
     }
 
     /// Prints the medians and the worst, for people.
-    pub(crate) fn print(&self, green: Duration) {
+    pub(crate) fn print(&self) {
         println!("fault      cycles  announced    write: median     worst    hear: median     worst");
         for (fault, cycles) in &self.0 {
             let announced = Spread::of(cycles.iter().map(|cycle| cycle.announced));
@@ -41,7 +42,20 @@ impl Report {
                 hears.worst
             );
         }
-        println!("longest time ready and of no use: {green:?}");
+    }
+
+    /// Which fault an instant belongs to, in words.
+    pub(crate) fn place(&self, at: Instant) -> String {
+        let before = self.0.values().flatten().filter(|cycle| cycle.began <= at);
+        let cycle = before.max_by_key(|cycle| cycle.began);
+        cycle.map_or("before any fault".to_owned(), |cycle| {
+            format!(
+                "until {:?} after a fault: {:?}, announced after {:?}",
+                at - cycle.began,
+                cycle.fault,
+                cycle.announced
+            )
+        })
     }
 
     /// Fails when a cycle took longer.
