@@ -62,18 +62,20 @@ impl Node {
         findings.extend(judge.drain.as_ref().map(super::Drain::finding));
         let changes = judge.readiness.evaluate(now, findings, Elsewhere { fit_at });
         let stuck = self.stuck(now, awake, judge.settings.stuck_after);
-        log(&changes, &mut judge, &words(&stuck));
-        self.rebuild(&changes);
-        self.act(&mut judge, now, fit_at.is_some());
         let readiness = judge.readiness.report().clone();
-        drop(judge);
         let metrics = &self.parts.metrics.cluster;
         metrics.set_ready(readiness.ready);
         metrics.set_live(stuck.is_empty());
         for entry in &readiness.entries {
             metrics.set_dependency(&entry.name, entry.ok);
         }
-        *self.health.report.write() = Arc::new(HealthReport { at: now, readiness, stuck: words(&stuck) });
+        let stuck = words(&stuck);
+        *self.health.report.write() = Arc::new(HealthReport { at: now, readiness, stuck: stuck.clone() });
+        // Whoever reads the log may be slow. Those who ask are answered by then.
+        log(&changes, &mut judge, &stuck);
+        self.rebuild(&changes);
+        self.act(&mut judge, now, fit_at.is_some());
+        drop(judge);
         self.health.watchdog.beat(now);
     }
 

@@ -31,8 +31,9 @@ const WRITES_WITHIN: Duration = Duration::from_secs(1);
 const HEARS_WITHIN: Duration = Duration::from_secs(2);
 /// A node that is of no use may say for this long that it is ready.
 const GREEN_WITHIN: Duration = Duration::from_secs(3);
-/// Time between two questions about readiness, and what a busy machine adds.
-const SAMPLING: Duration = Duration::from_millis(500);
+/// Time between two questions about readiness with their answers, and what a busy machine adds where other tests run.
+const SAMPLING: Duration = Duration::from_millis(100);
+const BUSY: Duration = Duration::from_millis(500);
 /// Publications of each node that must be accepted until a fault counts as survived.
 const ENOUGH: usize = 10;
 
@@ -66,7 +67,8 @@ fn every_node_follows_the_primary_whatever_happens_to_it() {
     let broken = judge(&[], &fleet.witnesses(), &fleet.kept(primary), |_| true);
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
     assert!(arrived, "not every subscriber stands where the streams end");
-    assert!(lasted <= GREEN_WITHIN + SAMPLING, "a node said for {lasted:?} that it is ready and did nothing");
+    let sampling = if Bound::is_strict() { SAMPLING } else { BUSY };
+    assert!(lasted <= GREEN_WITHIN + sampling, "a node said for {lasted:?} that it is ready and did nothing");
     if Bound::is_strict() {
         report.assert_within(WRITES_WITHIN, HEARS_WITHIN);
     }
