@@ -114,6 +114,7 @@ impl Node {
                     self.tell(Tell::Released(user));
                 }
             }
+            // Also after a failure: it may be a later step that failed.
             Undo::Subscribed(channel, client) => self.attendance.undo(&channel, client),
         }
     }
@@ -155,8 +156,7 @@ impl Node {
         channel: &Channel,
         query: HistoryQuery,
     ) -> Answer<Result<History, EngineError>> {
-        self.parts.metrics.node.action(Action::History);
-        self.parts.broker.history(channel, query, self.meta_ttl(channel))
+        self.attendance.read_history(channel, query, self.meta_ttl(channel))
     }
 
     /// How long a channel's stream is remembered that is not used.

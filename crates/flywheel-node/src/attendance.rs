@@ -9,7 +9,7 @@ use flywheel_model::{Channel, ClientInfo};
 use flywheel_protocol::ErrorCode;
 use flywheel_runtime::Tasks;
 use flywheel_session::{Failure, SubscribePlan};
-use flywheel_stream::History;
+use flywheel_stream::{History, HistoryQuery};
 use tokio::time::{error::Elapsed, timeout};
 
 use crate::Routes;
@@ -105,10 +105,7 @@ impl Attendance {
                 let read = match (added, history) {
                     (Err(error), _) => Answer::Now(Err(error)),
                     (Ok(()), None) => return Answer::Now(Ok(None)),
-                    (Ok(()), Some(query)) => {
-                        attendance.parts.metrics.node.action(Action::History);
-                        attendance.parts.broker.history(&channel, query, meta_ttl)
-                    }
+                    (Ok(()), Some(query)) => attendance.read_history(&channel, query, meta_ttl),
                 };
                 read.map(move |read| {
                     read.map(Some).map_err(|error| {
@@ -122,36 +119,50 @@ impl Attendance {
         })
     }
 
+    /// Reads a stream, which is remembered for `meta_ttl`.
+    pub(crate) fn read_history(
+        &self,
+        channel: &Channel,
+        query: HistoryQuery,
+        meta_ttl: Duration,
+    ) -> Answer<Result<History, EngineError>> {
+        self.parts.metrics.node.action(Action::History);
+        self.parts.broker.history(channel, query, meta_ttl)
+    }
+
     /// A subscription was set up for nobody, or for a client whose entry in presence is named. Harmless when all of it was
     /// undone already.
-    pub(crate) fn undo(&self, channel: &Channel, client: Option<String>) {
+    pub(crate) fn undo(self: &Arc<Self>, channel: &Channel, client: Option<String>) {
         if let Some(client) = client {
             self.remove_presence(channel.clone(), client);
         }
         self.unsubscribe_unless_routed(channel);
     }
 
-    pub(crate) fn join(&self, channel: Channel, info: Box<ClientInfo>) {
-        let (broker, about, client) = (Arc::clone(&self.parts.broker), channel.clone(), info.client.clone());
-        self.in_order("join", &about, &client, move || broker.publish_join(&channel, *info));
+    pub(crate) fn join(self: &Arc<Self>, channel: Channel, info: Box<ClientInfo>) {
+        self.in_order("join", channel, info.client.clone(), |parts, channel, _| {
+            parts.broker.publish_join(channel, *info)
+        });
     }
 
-    pub(crate) fn leave(&self, channel: Channel, info: Box<ClientInfo>) {
-        let (broker, about, client) = (Arc::clone(&self.parts.broker), channel.clone(), info.client.clone());
-        self.in_order("leave", &about, &client, move || broker.publish_leave(&channel, *info));
+    pub(crate) fn leave(self: &Arc<Self>, channel: Channel, info: Box<ClientInfo>) {
+        self.in_order("leave", channel, info.client.clone(), |parts, channel, _| {
+            parts.broker.publish_leave(channel, *info)
+        });
     }
 
-    pub(crate) fn add_presence(&self, channel: Channel, info: Box<ClientInfo>) {
+    pub(crate) fn add_presence(self: &Arc<Self>, channel: Channel, info: Box<ClientInfo>) {
         self.parts.metrics.node.action(Action::AddPresence);
-        let (presence, about, client) =
-            (Arc::clone(&self.parts.presence), channel.clone(), info.client.clone());
-        self.in_order("presence", &about, &client, move || presence.add(&channel, *info));
+        self.in_order("presence", channel, info.client.clone(), |parts, channel, _| {
+            parts.presence.add(channel, *info)
+        });
     }
 
-    pub(crate) fn remove_presence(&self, channel: Channel, client: String) {
+    pub(crate) fn remove_presence(self: &Arc<Self>, channel: Channel, client: String) {
         self.parts.metrics.node.action(Action::RemovePresence);
-        let (presence, about, whose) = (Arc::clone(&self.parts.presence), channel.clone(), client.clone());
-        self.in_order("presence", &about, &whose, move || presence.remove(&channel, &client));
+        self.in_order("presence", channel, client, |parts, channel, client| {
+            parts.presence.remove(channel, client)
+        });
     }
 
     /// Puts off the expiry of presence entries, of one client or of many, in one call. Those about which another call is
@@ -175,26 +186,30 @@ impl Attendance {
 
     /// Makes a call about one client in one channel when those made before have ended, or after the deadline for that.
     fn in_order(
-        &self,
+        self: &Arc<Self>,
         what: &'static str,
-        channel: &Channel,
-        client: &str,
-        call: impl FnOnce() -> Answer<Result<(), EngineError>> + Send + 'static,
+        channel: Channel,
+        client: String,
+        call: impl FnOnce(&AttendanceParts, &Channel, &str) -> Answer<Result<(), EngineError>> + Send + 'static,
     ) {
-        match self.order.enter(channel, client) {
+        match self.order.enter(&channel, &client) {
             Entry::Now(pass) => {
-                let answer = call();
+                let answer = call(&self.parts, &channel, &client);
                 self.drive(what, keeping(pass, answer));
             }
-            Entry::Wait(turn) => self.parts.tasks.spawn(async move {
-                let Ok(Ok(_pass)) = timeout(TURN_DEADLINE, turn).await else {
-                    return tracing::warn!(
-                        what,
-                        "an engine call was not made: those before it took too long"
-                    );
-                };
-                report(what, timeout(DEADLINE, call().wait()).await);
-            }),
+            Entry::Wait(turn) => {
+                let attendance = Arc::clone(self);
+                self.parts.tasks.spawn(async move {
+                    let Ok(Ok(_pass)) = timeout(TURN_DEADLINE, turn).await else {
+                        return tracing::warn!(
+                            what,
+                            "an engine call was not made: those before it took too long"
+                        );
+                    };
+                    let answer = call(&attendance.parts, &channel, &client);
+                    report(what, timeout(DEADLINE, answer.wait()).await);
+                });
+            }
             Entry::Full => tracing::warn!(what, "an engine call was not made: too many wait"),
         }
     }

@@ -59,14 +59,14 @@ fn check_end(mut server: Server, hang: Signal, patient: &str) {
     let is_unready =
         || get(&server, "/health/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 503"));
     assert!(wait_until(PATIENCE, is_unready), "{}", server.log());
-    Bound::new("Z4", REPORTED).holds("not ready", began.elapsed(), &format!("after {patient} was stuck"));
+    Bound::new("Z4", REPORTED).holds("not ready", began.elapsed(), "after a thread was stuck");
     let log = server.log();
     assert!(log.contains("threads are stuck"), "it is written down before: {log}");
     assert!(log.contains(&format!("{patient} has not turned for")), "{log}");
     assert!(log.contains("what the threads of the process do") && log.contains("flywheel-node"), "{log}");
     assert!(!log.contains("the process is ended"), "it is too early: {log}");
     assert_eq!(server.wait_death(PATIENCE), Some(ABORT), "{}", server.log());
-    Bound::new("Z4", ENDED).holds("ended", began.elapsed(), &format!("after {patient} was stuck"));
+    Bound::new("Z4", ENDED).holds("ended", began.elapsed(), "after a thread was stuck");
     let log = server.log();
     assert_eq!(
         log.matches("the process is ended: threads are stuck, and its clients with them").count(),
