@@ -66,6 +66,18 @@ impl Certificates {
         (self.path("server.pem"), self.path("server.key"))
     }
 
+    /// What makes a server or a Sentinel listen with TLS on `port`, as lines of its configuration.
+    pub(super) fn lines(&self, port: u16, client_auth: bool) -> String {
+        let (certificate, key) = self.server();
+        format!(
+            "tls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients {}\n",
+            certificate.display(),
+            key.display(),
+            self.authority().display(),
+            if client_auth { "yes" } else { "no" },
+        )
+    }
+
     /// A client's certificate and key.
     pub fn client(&self) -> (PathBuf, PathBuf) {
         (self.path("client.pem"), self.path("client.key"))

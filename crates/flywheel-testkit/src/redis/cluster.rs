@@ -70,7 +70,7 @@ impl RedisCluster {
 
     fn meet(&self, node: &RedisServer) {
         let bus = node.run(&["CONFIG", "GET", "cluster-port"]).items()[1].text();
-        self.nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus]);
+        self.nodes[0].run(&["CLUSTER", "MEET", "127.0.0.1", &node.peer_port().to_string(), &bus]);
     }
 
     fn wait(&self, what: &str, condition: impl Fn(&RedisServer) -> bool) {

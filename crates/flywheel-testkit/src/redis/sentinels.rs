@@ -46,6 +46,7 @@ pub struct SentinelSet {
 struct Sentinel {
     daemon: Daemon,
     port: u16,
+    tls_port: u16,
     _folder: TempDir,
 }
 
@@ -58,11 +59,11 @@ impl SentinelSet {
     /// Starts it and waits until every Sentinel knows everybody.
     pub fn with(options: &SentinelOptions) -> Self {
         let primary = RedisServer::with(&options.redis);
-        let replica = RedisOptions { replica_of: Some(primary.port()), ..options.redis.clone() };
+        let replica = RedisOptions { replica_of: Some(primary.peer_port()), ..options.redis.clone() };
         let mut servers = vec![primary];
         servers.extend((0..2).map(|_| RedisServer::with(&replica)));
         servers[1..].iter().for_each(RedisServer::wait_replicating);
-        let sentinels = (0..3).map(|_| Sentinel::start(servers[0].port(), options)).collect();
+        let sentinels = (0..3).map(|_| Sentinel::start(servers[0].peer_port(), options)).collect();
         let set = Self { servers, sentinels, password: options.sentinel_password.clone() };
         set.wait_formed();
         set
@@ -106,6 +107,11 @@ impl SentinelSet {
         self.sentinel_ports().iter().map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
+    /// Addresses under which the Sentinels listen with TLS; with [`RedisOptions::tls_among_servers`].
+    pub fn sentinel_tls_addresses(&self) -> Vec<String> {
+        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.tls_port)).collect()
+    }
+
     /// Asks a Sentinel.
     ///
     /// # Errors
@@ -128,12 +134,12 @@ impl SentinelSet {
     /// Index of the server that the first Sentinel that answers holds to be the primary.
     pub fn primary(&self) -> usize {
         let port = (0..3).find_map(|index| self.primary_according_to(index)).expect("a Sentinel answers");
-        self.servers.iter().position(|server| server.port() == port).expect("it is one of the set")
+        self.servers.iter().position(|server| server.peer_port() == port).expect("it is one of the set")
     }
 
     /// Waits until a Sentinel names another primary than the server `old`; returns the index of the new one.
     pub fn wait_switched_from(&self, old: usize, alive: &[usize]) -> usize {
-        let old = self.servers[old].port();
+        let old = self.servers[old].peer_port();
         let mut new = None;
         let switched = wait_until(Duration::from_secs(40), || {
             new =
@@ -141,7 +147,7 @@ impl SentinelSet {
             new.is_some()
         });
         assert!(switched, "no failover:\n{}", self.sentinels[alive[0]].daemon.log());
-        self.servers.iter().position(|server| Some(server.port()) == new).unwrap()
+        self.servers.iter().position(|server| Some(server.peer_port()) == new).unwrap()
     }
 
     /// Stops a Sentinel where it stands.
@@ -172,7 +178,7 @@ impl SentinelSet {
 
 impl Sentinel {
     fn start(primary: u16, options: &SentinelOptions) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
         let mut text = format!(
             "port {port}\nbind 127.0.0.1\ndir {dir}\nprotected-mode no\n\
              sentinel monitor {MASTER_NAME} 127.0.0.1 {primary} 2\n\
@@ -181,6 +187,10 @@ impl Sentinel {
             dir = folder.path().display(),
             down_after = options.down_after.as_millis(),
         );
+        if let (true, Some(tls)) = (options.redis.tls_among_servers, &options.redis.tls) {
+            text += &tls.lines(tls_port, options.redis.tls_client_auth);
+            text += "tls-replication yes\n";
+        }
         if let Some(password) = &options.redis.password {
             writeln!(text, "sentinel auth-pass {MASTER_NAME} {password}").unwrap();
         }
@@ -193,6 +203,6 @@ impl Sentinel {
             Daemon::start("redis-sentinel", "redis-sentinel", folder.path(), &[config.to_string_lossy()]);
         let answers = wait_until(FORMATION, || RedisClient::connect(port).is_ok());
         assert!(answers, "redis-sentinel did not start:\n{}", daemon.log());
-        Self { daemon, port, _folder: folder }
+        Self { daemon, port, tls_port, _folder: folder }
     }
 }

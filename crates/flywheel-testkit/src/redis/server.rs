@@ -28,6 +28,8 @@ pub struct RedisOptions {
     pub tls: Option<Arc<Certificates>>,
     /// Whether clients must show a certificate.
     pub tls_client_auth: bool,
+    /// Servers reach each other with TLS only, and Sentinels them and each other.
+    pub tls_among_servers: bool,
     /// Further lines of the configuration, without line ends; the last of several wins.
     pub lines: Vec<String>,
 }
@@ -85,16 +87,10 @@ impl RedisServer {
             dir = folder.path().display(),
         );
         if let (Some(port), Some(tls)) = (tls_port, &options.tls) {
-            let (certificate, key) = tls.server();
-            writeln!(
-                text,
-                "tls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients {}",
-                certificate.display(),
-                key.display(),
-                tls.authority().display(),
-                if options.tls_client_auth { "yes" } else { "no" },
-            )
-            .unwrap();
+            text += &tls.lines(port, options.tls_client_auth);
+            if options.tls_among_servers {
+                text += "tls-replication yes\ntls-cluster yes\n";
+            }
         }
         if let Some(password) = &options.password {
             writeln!(text, "requirepass {password}\nmasterauth {password}").unwrap();
@@ -138,6 +134,11 @@ impl RedisServer {
     /// Where it listens with TLS on 127.0.0.1; panics without TLS.
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("TLS was asked for")
+    }
+
+    /// Where other servers and Sentinels reach it on 127.0.0.1.
+    pub fn peer_port(&self) -> u16 {
+        if self.options.tls_among_servers { self.tls_port() } else { self.port }
     }
 
     /// `127.0.0.1:port`.

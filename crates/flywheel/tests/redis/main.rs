@@ -3,6 +3,7 @@
 
 mod answers;
 mod faults;
+mod locked;
 mod metrics;
 mod relay;
 mod shapes;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{BINARY, PATIENCE, at, node, two};
 
 /// Publishes on one node in several channels, and hears it on the other, with offsets from 1 on.
-fn shared(one: &Server, other: &Server) {
+pub(crate) fn shared(one: &Server, other: &Server) {
     for channel in ["log:a", "log:b", "log:c"] {
         let mut client = JsonClient::connect(other.address(), None);
         client.subscribe(channel);
@@ -28,7 +28,7 @@ fn shared(one: &Server, other: &Server) {
 }
 
 /// Publishes until it succeeds.
-fn publishes(server: &Server) {
+pub(crate) fn publishes(server: &Server) {
     let publish = || {
         let (status, body) = server.api("publish", r#"{"channel":"log:later","data":{}}"#);
         status == 200 && body.starts_with(r#"{"result":"#)
@@ -98,6 +98,42 @@ fn shards_divide_channels_between_them() {
     for name in ["redis[0].write", "redis[1].delivery"] {
         assert!(names.contains(&json!(name)), "{names:?}");
     }
+}
+
+#[test]
+fn shards_may_be_of_any_kind_and_fail_over_each_in_its_way() {
+    let (alone, mut set, mut cluster) = (RedisServer::start(), SentinelSet::start(), RedisCluster::start());
+    let settings = json!({"address": [
+        format!("redis://{}", alone.address()),
+        format!("redis+sentinel://{}?sentinel_master_name={MASTER_NAME}", set.sentinel_addresses().join(",")),
+        format!("redis+cluster://{}", cluster.addresses()[..2].join(",")),
+    ]});
+    let (one, other) = two(&settings);
+    shared(&one, &other);
+    let channels: Vec<_> = (0..40).map(|number| format!("log:{number}")).collect();
+    for channel in &channels {
+        one.api_result("publish", &json!({"channel": channel, "data": {}}));
+    }
+    let streams = |server: &RedisServer| server.run(&["KEYS", "centrifugo.stream.*log:*"]).items().len();
+    let kept = [
+        streams(&alone),
+        streams(&set.servers()[0]),
+        cluster.nodes()[..3].iter().map(streams).sum::<usize>(),
+    ];
+    assert!(kept.iter().all(|kept| *kept > 0), "{kept:?}");
+    // Each has its meta data beside it.
+    assert_eq!(kept.iter().sum::<usize>(), 2 * (channels.len() + 3));
+
+    set.server_mut(0).kill();
+    cluster.node_mut(1).kill();
+    for channel in &channels {
+        let publish = || {
+            let (status, body) = other.api("publish", &json!({"channel": channel, "data": {}}).to_string());
+            status == 200 && body.starts_with(r#"{"result":"#)
+        };
+        assert!(wait_until(PATIENCE, publish), "{channel}: {}", other.readiness().text());
+    }
+    assert!(wait_until(PATIENCE, || one.is_ready() && other.is_ready()), "{}", one.readiness().text());
 }
 
 #[test]

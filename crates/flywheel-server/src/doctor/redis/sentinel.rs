@@ -98,7 +98,10 @@ async fn primary_of(
 
 async fn quorum(patient: &mut Patient<'_>, at: &Reached, name: &str) {
     let command = Command::new("SENTINEL CKQUORUM").arg(name);
-    if let Err(CallError::Server(error)) = patient.ask(&at.link, command).await {
+    // Whoever may not ask is told nothing.
+    if let Err(CallError::Server(error)) = patient.ask(&at.link, command).await
+        && error.text.starts_with("NOQUORUM")
+    {
         let text = format!("{} could not fail over now ({error})", at.link.endpoint());
         patient.warning(
             "quorum",
