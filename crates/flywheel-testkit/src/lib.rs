@@ -59,7 +59,7 @@ pub use external::{Checks, Sdk, installed, run_checks, sdk_folder, workspace_fol
 pub use footprint::Footprint;
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};
-pub use process::{Finished, file_limit, listening_addresses, open_files, resident_bytes, run};
+pub use process::{Finished, examine, file_limit, listening_addresses, open_files, resident_bytes, run};
 pub use raw::{Frame, RawSocket, client_frame};
 pub use redis::{
     Certificates, FaultProxy, HaProxy, MASTER_NAME, OnReply, RedisClient, RedisCluster, RedisOptions,

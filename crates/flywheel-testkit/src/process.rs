@@ -25,6 +25,13 @@ impl Finished {
     }
 }
 
+/// What `flywheel doctor` says of a configuration, in a file of this name.
+pub fn examine(binary: &Path, name: &str, config: &str, within: Duration) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(name), config).unwrap();
+    run(binary, &["doctor", "-c", name], folder.path(), within)
+}
+
 /// Runs a program in a folder with an environment of only `PATH` and `HOME`; kills it when it has not ended in time.
 pub fn run(binary: &Path, arguments: &[&str], folder: &Path, within: Duration) -> Finished {
     let out = tempfile::NamedTempFile::new().unwrap();

@@ -46,7 +46,7 @@ pub struct SentinelSet {
 struct Sentinel {
     daemon: Daemon,
     port: u16,
-    tls_port: u16,
+    tls_port: Option<u16>,
     _folder: TempDir,
 }
 
@@ -109,7 +109,8 @@ impl SentinelSet {
 
     /// Addresses under which the Sentinels listen with TLS; with [`RedisOptions::tls_among_servers`].
     pub fn sentinel_tls_addresses(&self) -> Vec<String> {
-        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.tls_port)).collect()
+        let ports = self.sentinels.iter().map(|sentinel| sentinel.tls_port.expect("TLS was asked for"));
+        ports.map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
     /// Asks a Sentinel.
@@ -178,7 +179,9 @@ impl SentinelSet {
 
 impl Sentinel {
     fn start(primary: u16, options: &SentinelOptions) -> Self {
-        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let tls = options.redis.tls.as_ref().filter(|_| options.redis.tls_among_servers);
+        let tls_port = tls.map(|_| free_port());
         let mut text = format!(
             "port {port}\nbind 127.0.0.1\ndir {dir}\nprotected-mode no\n\
              sentinel monitor {MASTER_NAME} 127.0.0.1 {primary} 2\n\
@@ -187,8 +190,8 @@ impl Sentinel {
             dir = folder.path().display(),
             down_after = options.down_after.as_millis(),
         );
-        if let (true, Some(tls)) = (options.redis.tls_among_servers, &options.redis.tls) {
-            text += &tls.lines(tls_port, options.redis.tls_client_auth);
+        if let (Some(port), Some(tls)) = (tls_port, tls) {
+            text += &tls.lines(port, options.redis.tls_client_auth);
             text += "tls-replication yes\n";
         }
         if let Some(password) = &options.redis.password {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use flywheel_testkit::{RedisCluster, Server, run, wait_until};
+use flywheel_testkit::{RedisCluster, Server, examine, wait_until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_flywheel");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,9 +34,7 @@ fn wait_ready(server: &Server) {
 
 /// What `flywheel doctor` says of this text as a configuration, and its exit code.
 fn examined(name: &str, text: &str) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(name), text).unwrap();
-    let done = run(Path::new(BINARY), &["doctor", "-c", name], folder.path(), PATIENCE);
+    let done = examine(Path::new(BINARY), name, text, PATIENCE);
     (done.code, done.stdout)
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use flywheel_testkit::{
     Certificates, JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisReply, RedisServer,
-    SentinelOptions, SentinelSet, Server, run, wait_until,
+    SentinelOptions, SentinelSet, Server, examine, wait_until,
 };
 use serde_json::{Value, json};
 
 use crate::shapes::{publishes, shared};
-use crate::{BINARY, PATIENCE, node, two};
+use crate::{BINARY, PATIENCE, identity, node, two};
 
 const ENGINES: &str = include_str!("../../../../docs/engines.md");
 
@@ -42,9 +42,11 @@ fn assert_enough(denied: &RedisReply) {
 
 /// What a node writes to reach servers that want a certificate, beside their address.
 fn credentials(tls: &Certificates) -> Value {
-    let (cert, key) = tls.client();
-    let tls = json!({"enabled": true, "server_ca_pem": tls.authority(), "cert_pem": cert, "key_pem": key});
-    json!({"user": "flywheel", "password": "SECRET", "tls": tls})
+    json!({"user": "flywheel", "password": "SECRET", "tls": encryption(tls)})
+}
+
+fn encryption(tls: &Certificates) -> Value {
+    with(identity(tls), &json!({"enabled": true}))
 }
 
 fn with(mut settings: Value, more: &Value) -> Value {
@@ -90,10 +92,8 @@ fn use_all(one: &Server, other: &Server) {
 /// The doctor finds nothing broken; what it says.
 #[track_caller]
 fn is_healthy(settings: &Value) -> String {
-    let folder = tempfile::tempdir().unwrap();
     let config = json!({"engine": {"type": "redis", "redis": settings}});
-    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let done = run(Path::new(BINARY), &["doctor", "-c", "config.json"], folder.path(), PATIENCE);
+    let done = examine(Path::new(BINARY), "config.json", &config.to_string(), PATIENCE);
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
     done.stdout
 }
@@ -137,14 +137,12 @@ fn sentinels_and_servers_with_users_and_tls_of_their_own_are_followed() {
             ask(&set, sentinel, &words.iter().map(String::as_str).collect::<Vec<_>>());
         }
     }
-    let (cert, key) = tls.client();
     let sentinels = json!({
         "sentinel_address": set.sentinel_tls_addresses().join(","),
         "sentinel_master_name": MASTER_NAME,
         "sentinel_user": "watcher",
         "sentinel_password": "SECRET",
-        "sentinel_tls":
-            {"enabled": true, "server_ca_pem": tls.authority(), "cert_pem": cert, "key_pem": key},
+        "sentinel_tls": encryption(&tls),
     });
     let settings = with(credentials(&tls), &sentinels);
     is_healthy(&settings);

@@ -11,7 +11,7 @@ mod two_nodes;
 
 use std::time::Duration;
 
-use flywheel_testkit::{RedisServer, Server, fixture_on_redis, wait_until};
+use flywheel_testkit::{Certificates, RedisServer, Server, fixture_on_redis, wait_until};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_flywheel");
@@ -19,6 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn at(redis: &RedisServer) -> Value {
     json!({"address": format!("redis://{}", redis.address())})
+}
+
+/// The section `tls` of a client whom a server with these certificates believes.
+fn identity(certificates: &Certificates) -> Value {
+    let (cert, key) = certificates.client();
+    json!({"server_ca_pem": certificates.authority(), "cert_pem": cert, "key_pem": key})
 }
 
 /// Starts a node and waits until it is ready.

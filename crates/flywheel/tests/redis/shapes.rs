@@ -8,7 +8,7 @@ use flywheel_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::{BINARY, PATIENCE, at, node, two};
+use crate::{BINARY, PATIENCE, at, identity, node, two};
 
 /// Publishes on one node in several channels, and hears it on the other, with offsets from 1 on.
 pub(crate) fn shared(one: &Server, other: &Server) {
@@ -28,12 +28,18 @@ pub(crate) fn shared(one: &Server, other: &Server) {
 }
 
 /// Publishes until it succeeds.
+#[track_caller]
 pub(crate) fn publishes(server: &Server) {
+    publishes_in(server, "log:later");
+}
+
+#[track_caller]
+fn publishes_in(server: &Server, channel: &str) {
     let publish = || {
-        let (status, body) = server.api("publish", r#"{"channel":"log:later","data":{}}"#);
+        let (status, body) = server.api("publish", &json!({"channel": channel, "data": {}}).to_string());
         status == 200 && body.starts_with(r#"{"result":"#)
     };
-    assert!(wait_until(PATIENCE, publish), "{}", server.readiness().text());
+    assert!(wait_until(PATIENCE, publish), "{channel}: {}", server.readiness().text());
 }
 
 #[test]
@@ -126,13 +132,7 @@ fn shards_may_be_of_any_kind_and_fail_over_each_in_its_way() {
 
     set.server_mut(0).kill();
     cluster.node_mut(1).kill();
-    for channel in &channels {
-        let publish = || {
-            let (status, body) = other.api("publish", &json!({"channel": channel, "data": {}}).to_string());
-            status == 200 && body.starts_with(r#"{"result":"#)
-        };
-        assert!(wait_until(PATIENCE, publish), "{channel}: {}", other.readiness().text());
-    }
+    channels.iter().for_each(|channel| publishes_in(&other, channel));
     assert!(wait_until(PATIENCE, || one.is_ready() && other.is_ready()), "{}", one.readiness().text());
 }
 
@@ -146,11 +146,10 @@ fn a_socket_a_password_a_database_and_tls_are_no_obstacle() {
         ..RedisOptions::default()
     });
     let socket = json!({"address": format!("unix://:p%3Aw@{}?db=3", redis.socket().display())});
-    let (cert, key) = certificates.client();
     let tls = json!({
         "address": format!("rediss://127.0.0.1:{}/3", redis.tls_port()),
         "password": "p:w",
-        "tls": {"server_ca_pem": certificates.authority(), "cert_pem": cert, "key_pem": key},
+        "tls": identity(&certificates),
     });
     let resp2 = json!({"address": format!("redis://:p%3Aw@{}/3", redis.address()), "force_resp2": true});
     let (by_socket, by_tls, by_resp2) = (node(&socket), node(&tls), node(&resp2));
