@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flywheel_testkit::{
-    Certificates, JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisReply, RedisServer,
+    Certificates, JsonClient, MASTER_NAME, RedisCluster, RedisOptions, RedisRelease, RedisReply, RedisServer,
     SentinelOptions, SentinelSet, Server, examine, wait_until,
 };
 use serde_json::{Value, json};
@@ -116,6 +116,27 @@ fn a_user_with_the_documented_rights_may_do_all_that_a_node_does() {
         use_all(&one, &other);
         assert_enough(&redis.run(&["ACL", "LOG"]));
     }
+}
+
+#[test]
+fn questions_that_a_user_may_not_ask_are_done_without() {
+    let redis = RedisServer::start();
+    grant(&redis, "centrifugo");
+    redis.run(&["ACL", "SETUSER", "flywheel", "-role", "-info", "-echo"]);
+    let (one, other) = two(&json!({"address": format!("redis://flywheel:SECRET@{}", redis.address())}));
+    use_all(&one, &other);
+    assert!(!redis.run(&["ACL", "LOG"]).items().is_empty(), "nothing was asked");
+}
+
+#[test]
+fn fields_that_expire_by_themselves_need_one_right_more() {
+    let redis = RedisServer::with(&RedisOptions::of(RedisRelease::Redis8));
+    grant(&redis, "centrifugo");
+    redis.run(&["ACL", "SETUSER", "flywheel", "+hexpire"]);
+    let address = format!("redis://flywheel:SECRET@{}", redis.address());
+    let (one, other) = two(&json!({"address": address, "presence_hash_field_ttl": true}));
+    use_all(&one, &other);
+    assert_enough(&redis.run(&["ACL", "LOG"]));
 }
 
 #[test]
