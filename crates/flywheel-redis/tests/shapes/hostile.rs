@@ -10,7 +10,7 @@ fn names() -> Vec<String> {
         ["", "}", "}x", "a}b", "{}", "{", "{a}b", "a{b", "{}{a}", "\0", "a\r\nb", "*", "ü{ü}"]
             .map(str::to_owned)
             .into();
-    names.push("x".repeat(4096));
+    names.extend([4 << 10, 64 << 10].map(|length| "x".repeat(length)));
     names.push(format!("}}{}", "{".repeat(4096)));
     names
 }
