@@ -64,6 +64,20 @@ fn unknown_fields_are_skipped_and_unknown_kinds_are_empty() {
 }
 
 #[test]
+fn what_chooses_clients_by_something_unknown_is_not_taken_for_one_to_all_anonymous_ones() {
+    let kind = |body: &str| Command::read(&bytes_of(body)).map(|(_, body)| body);
+    // Code 5, and a field 9 that nobody here knows.
+    assert_eq!(kind("0a0175 3204 1805 4801"), Err(Undecodable::Choice), "disconnect");
+    assert_eq!(kind("0a0175 2a05 0a0163 4801"), Err(Undecodable::Choice), "unsubscribe");
+    assert_eq!(kind("0a0175 5205 120163 7801"), Err(Undecodable::Choice), "subscribe");
+    assert_eq!(kind("0a0175 6204 2009 4801"), Err(Undecodable::Choice), "refresh");
+    let anonymous = Disconnect { code: 5, ..Disconnect::default() };
+    assert_eq!(kind("0a0175 3202 1805"), Ok(Body::Disconnect(anonymous.clone())));
+    let named = Disconnect { user: "7".into(), ..anonymous };
+    assert_eq!(kind("0a0175 3207 0a0137 1805 4801"), Ok(Body::Disconnect(named)));
+}
+
+#[test]
 fn garbage_is_an_error() {
     for hex in ["ff", "0a05 75", "0a0175 22ff", "0a0175 2203 0a0575", "0a02c328 3a00"] {
         assert!(matches!(Command::read(&bytes_of(hex)), Err(Undecodable::Malformed(_))), "{hex}");
