@@ -25,6 +25,7 @@ const DRILLS: &[Drill] = &[
             ("flywheel-redis", "services", "a_swallowed_"),
             ("flywheel-transport", "overflow", ""),
             ("flywheel", "outage_frozen", "z1_"),
+            ("flywheel", "redis", "m1_"),
             ("flywheel", "doctor", ""),
         ],
         faults: None,

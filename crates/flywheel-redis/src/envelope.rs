@@ -100,6 +100,8 @@ pub fn message(bytes: &Bytes) -> Result<Message, Malformed> {
             return Err(Malformed::Header);
         }
         let previous = (!previous.is_empty()).then(|| bytes.slice_ref(previous));
+        // The reference takes it out of a list as it is stored there, with its header.
+        let previous = previous.map(|item| list_item(&item).map_or(item, |(_, body)| body));
         return publication_message(&bytes.slice_ref(body), position(offset, epoch)?, previous.as_ref());
     }
     publication_message(bytes, StreamPosition::default(), None)
@@ -267,6 +269,18 @@ mod tests {
                 7,
                 "abc",
                 None,
+                hash,
+            ),
+            (
+                read(&[
+                    b"__d1:7:abc:15:__p1:6:abc__\"\x01a:",
+                    body.len().to_string().as_bytes(),
+                    b":",
+                    &body,
+                ]),
+                7,
+                "abc",
+                Some("a"),
                 hash,
             ),
             (

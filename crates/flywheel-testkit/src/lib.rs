@@ -71,5 +71,5 @@ pub use settings::{add_namespace, fixture, fixture_on_redis, set};
 pub use signer::Signer;
 pub use stream::Stream;
 pub use token::{named_token, sign};
-pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, hex_example};
+pub use transcript::{Bindings, Line, Mismatch, Replay, Step, Transcript, apply_delta, hex_example};
 pub use wait::{free_port, wait_until};

@@ -1,4 +1,4 @@
-//! Protobuf without generated code: a writer for commands and a printer for replies.
+//! Protobuf without generated code: a writer, a reader, and a printer for replies.
 
 use serde_json::Value;
 
@@ -36,12 +36,55 @@ impl Message {
         self.bytes(field, &value.0)
     }
 
+    /// The message alone.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The message with its length in front, as it travels in a frame.
     pub fn framed(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(&mut out, self.0.len() as u64);
         out.extend_from_slice(&self.0);
         out
+    }
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Field {
+    /// An integer or bool.
+    Number(u64),
+    /// A string, bytes or a message.
+    Bytes(Vec<u8>),
+    /// A double.
+    Double([u8; 8]),
+}
+
+/// The fields of a message, each with its number, in the order of the bytes; `None` when they are not Protobuf.
+pub fn fields(mut message: &[u8]) -> Option<Vec<(u64, Field)>> {
+    let mut fields = Vec::new();
+    while !message.is_empty() {
+        fields.push(take_field(&mut message)?);
+    }
+    Some(fields)
+}
+
+/// What the last field of this number holds, a string or bytes; empty without one.
+pub fn bytes_of(message: &[u8], number: u64) -> Vec<u8> {
+    let last = fields(message).into_iter().flatten().rfind(|(found, _)| *found == number);
+    match last {
+        Some((_, Field::Bytes(bytes))) => bytes,
+        _ => Vec::new(),
+    }
+}
+
+/// What the last field of this number holds, an integer; 0 without one.
+pub fn number_of(message: &[u8], number: u64) -> u64 {
+    let last = fields(message).into_iter().flatten().rfind(|(found, _)| *found == number);
+    match last {
+        Some((_, Field::Number(value))) => value,
+        _ => 0,
     }
 }
 
@@ -156,20 +199,16 @@ fn field(kind: Kind, number: u64) -> Option<(&'static str, Kind)> {
 fn print(mut message: &[u8], kind: Kind) -> Option<String> {
     let mut members = Vec::new();
     while !message.is_empty() {
-        let tag = take_varint(&mut message)?;
-        let (name, inner) = field(kind, tag >> 3)
-            .map_or_else(|| ((tag >> 3).to_string(), Kind::Plain), |(name, inner)| (name.to_owned(), inner));
-        let value = match tag & 7 {
-            0 => take_varint(&mut message)?.to_string(),
-            2 => {
-                let length = usize::try_from(take_varint(&mut message)?).ok()?;
-                let (content, rest) = message.split_at_checked(length)?;
-                message = rest;
-                if inner == Kind::Plain { quote(content) } else { print(content, inner)? }
-            }
-            _ => return None,
+        let (number, content) = take_field(&mut message)?;
+        let (name, inner) = field(kind, number)
+            .map_or_else(|| (number.to_string(), Kind::Plain), |(name, inner)| (name.to_owned(), inner));
+        let value = match content {
+            Field::Number(value) => value.to_string(),
+            Field::Bytes(content) if inner == Kind::Plain => quote(&content),
+            Field::Bytes(content) => print(&content, inner)?,
+            Field::Double(_) => return None,
         };
-        members.push((tag >> 3, format!("{name}:{value}")));
+        members.push((number, format!("{name}:{value}")));
     }
     members.sort_by_key(|(number, _)| *number);
     let members: Vec<_> = members.into_iter().map(|(_, text)| text).collect();
@@ -181,6 +220,22 @@ fn quote(content: &[u8]) -> String {
         Ok(text) => Value::from(text).to_string(),
         Err(_) => format!("{content:02x?}"),
     }
+}
+
+/// Takes a field off the front, with its number.
+fn take_field(message: &mut &[u8]) -> Option<(u64, Field)> {
+    let tag = take_varint(message)?;
+    let length = match tag & 7 {
+        0 => return Some((tag >> 3, Field::Number(take_varint(message)?))),
+        1 => 8,
+        2 => usize::try_from(take_varint(message)?).ok()?,
+        _ => return None,
+    };
+    let (content, rest) = message.split_at_checked(length)?;
+    *message = rest;
+    let field =
+        if tag & 7 == 1 { Field::Double(content.try_into().ok()?) } else { Field::Bytes(content.to_vec()) };
+    Some((tag >> 3, field))
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -221,6 +276,21 @@ mod tests {
         let replies: Vec<_> =
             split_frame(&frame).unwrap().iter().map(|reply| print_reply(reply).unwrap()).collect();
         assert_eq!(replies, ["{id:2,subscribe:{}}", r#"{id:300,error:{code:103,message:"no!"}}"#, "{}"]);
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let inner = Message::new().bytes(1, "u").number(2, 300);
+        let bytes = Message::new().message(4, &inner).number(4, 1).bytes(5, "x").into_bytes();
+        let read = fields(&bytes).unwrap();
+        assert_eq!(read[0], (4, Field::Bytes(inner.into_bytes())));
+        assert_eq!((number_of(&bytes, 4), number_of(&bytes, 5)), (1, 0));
+        assert_eq!((bytes_of(&bytes, 5), bytes_of(&bytes, 9)), (b"x".to_vec(), Vec::new()));
+        assert_eq!(
+            fields(&from_hex("09 00 00 00 00 00 00 f0 3f")).unwrap(),
+            [(1, Field::Double(1f64.to_le_bytes()))]
+        );
+        assert_eq!((fields(&from_hex("09 00")), fields(&from_hex("0b"))), (None, None));
     }
 
     #[test]

@@ -64,6 +64,14 @@ impl RedisReply {
         }
     }
 
+    /// The bytes of a bulk string; none for everything else.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bulk(Some(bytes)) => bytes,
+            _ => &[],
+        }
+    }
+
     /// The number; panics when it is none.
     pub fn int(&self) -> i64 {
         self.text().parse().unwrap_or_else(|_| panic!("not a number: {self:?}"))

@@ -1,7 +1,7 @@
 //! A decoder of fossil deltas that shares nothing with the server's.
 
-/// What the patch makes of the source; `None` when it is malformed or made for something else.
-pub(super) fn apply(source: &[u8], patch: &[u8]) -> Option<Vec<u8>> {
+/// What a patch in the delta format of Fossil makes of the source; `None` when it is malformed or made for something else.
+pub fn apply_delta(source: &[u8], patch: &[u8]) -> Option<Vec<u8>> {
     let mut rest = patch;
     let size = number(&mut rest)?;
     rest = rest.strip_prefix(b"\n")?;
@@ -59,15 +59,15 @@ mod tests {
     #[test]
     fn the_protocols_example_is_understood() {
         let patch = b"1Q\n7@0,1:21I@8,2UWYL8;";
-        assert_eq!(apply(document(1).as_bytes(), patch).unwrap(), document(2).as_bytes());
+        assert_eq!(apply_delta(document(1).as_bytes(), patch).unwrap(), document(2).as_bytes());
     }
 
     #[test]
     fn a_patch_for_something_else_is_refused() {
         let patch = b"1Q\n7@0,1:21I@8,2UWYL8;";
-        assert_eq!(apply(document(1).to_uppercase().as_bytes(), patch), None);
+        assert_eq!(apply_delta(document(1).to_uppercase().as_bytes(), patch), None);
         for damaged in [&patch[..20], b"1R\n7@0,1:21I@8,2UWYL8;", b"", b"1Q\n7@~~~~~,", b"1\n5:a"] {
-            assert_eq!(apply(document(1).as_bytes(), damaged), None);
+            assert_eq!(apply_delta(document(1).as_bytes(), damaged), None);
         }
     }
 }

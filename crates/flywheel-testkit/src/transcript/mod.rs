@@ -7,5 +7,6 @@ mod replay;
 
 pub use bindings::Bindings;
 pub use example::hex_example;
+pub use fossil::apply_delta;
 pub use parse::{Line, Step, Transcript};
 pub use replay::{Mismatch, Replay};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fossil::apply;
+use super::fossil::apply_delta;
 
 /// Compares what subscribers with delta make of their patches with what was published.
 #[derive(Debug, Default)]
@@ -64,7 +64,8 @@ impl Payloads {
         };
         let data = publication["data"].as_str().ok_or_else(|| format!("no string as data: {publication}"))?;
         *held = if publication["delta"] == true {
-            apply(held, data.as_bytes()).ok_or_else(|| format!("a patch that does not fit: {publication}"))?
+            apply_delta(held, data.as_bytes())
+                .ok_or_else(|| format!("a patch that does not fit: {publication}"))?
         } else {
             data.as_bytes().to_vec()
         };

@@ -1,10 +1,16 @@
 //! Nodes that share Redis, as the real program.
-#![expect(clippy::unwrap_used, reason = "test support fails the test by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support fails the test by panicking"
+)]
 
 mod answers;
 mod faults;
 mod locked;
 mod metrics;
+mod mixed;
 mod relay;
 mod shapes;
 mod two_nodes;
