@@ -17,6 +17,8 @@ mod order;
 #[cfg(test)]
 mod order_tests;
 mod post;
+#[cfg(test)]
+mod post_tests;
 mod routes;
 mod users;
 mod verdict;

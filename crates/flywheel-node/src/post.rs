@@ -178,6 +178,18 @@ impl ShardPost {
         }
     }
 
+    /// The same for callers that hold a lock, under which nothing is written into the log. Answers whether there was room.
+    pub(crate) fn try_send(&self, mail: Mail) -> bool {
+        self.mail.push(mail, 1).is_ok()
+    }
+
+    /// Tells that a channel may have lost something, for which there is always room.
+    pub(crate) fn gap(&self, channel: &Channel) {
+        if !self.try_send(Mail::Gap(channel.clone())) {
+            self.gapped.mark(channel.clone());
+        }
+    }
+
     /// The shard says what it holds.
     pub fn set_counts(&self, counts: ShardCounts) {
         self.clients.store(counts.clients, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use flywheel_runtime::Stripes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::{Mail, ShardPost};
+use crate::ShardPost;
 
 /// Which shards have subscribers of which channel, and so where a delivery goes: one message per shard.
 ///
@@ -107,7 +107,7 @@ impl Sink for Routes {
         };
         for (index, post) in self.posts.iter().enumerate() {
             if shards & (1 << index) != 0 {
-                post.send(Mail::Gap(channel.clone()));
+                post.gap(channel);
             }
         }
     }

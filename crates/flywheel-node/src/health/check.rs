@@ -8,6 +8,7 @@ use flywheel_runtime::Pulse;
 
 use super::findings::CLUSTER;
 use super::guard::{LOOKS_WITHIN, words};
+use super::lines::Line;
 use super::{HealthReport, HealthSettings, Judge};
 use crate::Node;
 
@@ -19,14 +20,14 @@ impl Node {
 
     /// Threads that do not turn, the one that looks after the others among them; empty while the node is alive.
     pub fn stuck_threads(&self) -> Vec<String> {
-        let report = self.health();
-        let silent = self.clock().now().at.since(report.at);
+        // The pulse, not the report: whoever asks for a drain makes a new report, and nobody else beats.
+        let silent = self.health.watchdog.silent_for(self.clock().now().at);
         let stuck_after =
             self.health.judge.try_lock_for(LOOKS_WITHIN).map(|judge| judge.settings.stuck_after);
         if stuck_after.is_none_or(|stuck_after| silent > stuck_after) {
             return vec![format!("the watchdog has not turned for {} s", silent.as_secs())];
         }
-        report.stuck.clone()
+        self.health().stuck.clone()
     }
 
     /// Whether new clients are to go elsewhere: they are answered 503.
@@ -48,11 +49,26 @@ impl Node {
         judge.hand_over.set_after(settings.hand_over_after);
     }
 
-    /// Looks at everything, and does what is due. The watchdog calls it many times a second.
+    /// Looks at everything, does what is due, and then writes down what has changed. The watchdog calls it many times a
+    /// second. It waits for the log, and until then the watchdog has not turned.
     pub fn check_health(&self) {
+        self.look(&mut self.health.judge.lock());
+        self.write_down();
+        self.health.watchdog.beat(self.clock().now().at);
+    }
+
+    /// Writes what there is to be said of health. Waits for the log, and holds no lock meanwhile.
+    pub(super) fn write_down(&self) {
+        let lines = self.health.judge.lock().lines.take();
+        for line in lines {
+            line.write();
+        }
+    }
+
+    /// Looks at everything, and does what is due. Writes nothing: that is the watchdog's.
+    pub(super) fn look(&self, judge: &mut Judge) {
         let now = self.clock().now().at;
         let fit_at = self.cluster.fit_elsewhere_at(now);
-        let mut judge = self.health.judge.lock();
         if now.since(judge.looked_at) > LOOKS_WITHIN {
             judge.awake_since = now;
         }
@@ -71,12 +87,9 @@ impl Node {
         }
         let stuck = words(&stuck);
         *self.health.report.write() = Arc::new(HealthReport { at: now, readiness, stuck: stuck.clone() });
-        // Whoever reads the log may be slow. Those who ask are answered by then.
-        log(&changes, &mut judge, &stuck);
         self.rebuild(&changes);
-        self.act(&mut judge, now, fit_at.is_some());
-        drop(judge);
-        self.health.watchdog.beat(now);
+        note(judge, changes, stuck);
+        self.act(judge, now, fit_at.is_some());
     }
 
     /// The way to other nodes is not what it seems to be.
@@ -95,20 +108,20 @@ impl Node {
         let HealthSettings { spread, .. } = judge.settings;
         if let Some(drain) = &mut judge.drain {
             if drain.is_due(now) {
-                tracing::info!(spread = ?spread, "clients are sent elsewhere: the node is drained");
-                self.send_clients_away(&Disconnect::SHUTDOWN, spread);
+                judge.lines.note(Line::Left(spread));
+                self.send_clients_away(&mut judge.lines, &Disconnect::SHUTDOWN, spread);
             }
             self.health.refuses.store(drain.has_left(), Ordering::Relaxed);
             return;
         }
         match judge.hand_over.evaluate(now, judge.readiness.report().fit, elsewhere) {
             Some(Step::HandOver) => {
-                tracing::warn!(spread = ?spread, "clients are sent elsewhere: this node is not ready, others are");
-                self.send_clients_away(&Disconnect::FORCE_RECONNECT, spread);
+                judge.lines.note(Line::HandedOver(spread));
+                self.send_clients_away(&mut judge.lines, &Disconnect::FORCE_RECONNECT, spread);
             }
             Some(Step::TakeBack) => {
-                tracing::info!("the node takes clients again");
-                self.let_clients_stay();
+                judge.lines.note(Line::TakenBack);
+                self.let_clients_stay(&mut judge.lines);
             }
             None => {}
         }
@@ -117,23 +130,12 @@ impl Node {
 }
 
 /// One line per change of state.
-fn log(changes: &[Change], judge: &mut Judge, stuck: &[String]) {
+fn note(judge: &mut Judge, changes: Vec<Change>, stuck: Vec<String>) {
     for change in changes {
-        match change {
-            Change::Entry(Entry { name, ok: true, .. }) => tracing::info!(dependency = name, "recovered"),
-            Change::Entry(Entry { name, reason, .. }) => {
-                tracing::warn!(dependency = name, reason, "does not serve");
-            }
-            Change::Ready(true) => tracing::info!("the node is ready"),
-            Change::Ready(false) => tracing::warn!("the node is not ready"),
-        }
+        judge.lines.note(Line::Changed(change));
     }
     let is_stuck = !stuck.is_empty();
     if is_stuck != std::mem::replace(&mut judge.was_stuck, is_stuck) {
-        if is_stuck {
-            tracing::error!(threads = %stuck.join(", "), "the node is stuck");
-        } else {
-            tracing::info!("all threads of the node turn again");
-        }
+        judge.lines.note(if is_stuck { Line::Stuck(stuck) } else { Line::Turning });
     }
 }

@@ -5,6 +5,8 @@ use flywheel_membership::Finding;
 use flywheel_model::Timestamp;
 use flywheel_protocol::Disconnect;
 
+use super::Judge;
+use super::lines::{Line, Lines};
 use crate::{Mail, Node};
 
 /// Who wants the node to be empty.
@@ -49,39 +51,36 @@ impl Drain {
 
 impl Node {
     /// Empties the node: it is not ready from now on; after the delay of the settings new clients are refused, and those
-    /// who are here are sent elsewhere over the spread. Answers how long that takes. Again, it changes nothing.
+    /// who are here are sent elsewhere over the spread. Answers how long that takes. Again, it changes nothing. Does not
+    /// wait for the log.
     pub fn drain(&self, by: DrainedBy) -> Duration {
+        let mut judge = self.health.judge.lock();
         let now = self.clock().now().at;
-        let takes = {
-            let mut judge = self.health.judge.lock();
-            let settings = judge.settings;
-            let drain = judge.drain.get_or_insert_with(|| {
-                tracing::info!(delay = ?settings.delay, "the node is drained");
-                Drain { by, since: now, leave_at: now + settings.delay, left: false }
-            });
-            if by == DrainedBy::Shutdown {
-                drain.by = by;
-            }
-            (drain.leave_at + settings.spread).since(now)
-        };
-        self.check_health();
+        let Judge { settings, drain, lines, .. } = &mut *judge;
+        let drain = drain.get_or_insert_with(|| {
+            lines.note(Line::Drained(settings.delay));
+            Drain { by, since: now, leave_at: now + settings.delay, left: false }
+        });
+        if by == DrainedBy::Shutdown {
+            drain.by = by;
+        }
+        let takes = (drain.leave_at + settings.spread).since(now);
+        self.look(&mut judge);
         takes
     }
 
-    /// Takes back a drain that the server API asked for. Answers whether there was one.
+    /// Takes back a drain that the server API asked for. Answers whether there was one. Does not wait for the log.
     pub fn undo_drain(&self) -> bool {
-        let taken_back = {
-            let mut judge = self.health.judge.lock();
-            judge.drain.take_if(|drain| drain.by == DrainedBy::Api)
+        let mut judge = self.health.judge.lock();
+        let Some(drain) = judge.drain.take_if(|drain| drain.by == DrainedBy::Api) else {
+            return false;
         };
-        if taken_back.as_ref().is_some_and(Drain::has_left) {
-            self.let_clients_stay();
+        judge.lines.note(Line::DrainedNoMore);
+        if drain.has_left() {
+            self.let_clients_stay(&mut judge.lines);
         }
-        if taken_back.is_some() {
-            tracing::info!("the node is drained no more");
-            self.check_health();
-        }
-        taken_back.is_some()
+        self.look(&mut judge);
+        true
     }
 
     /// Whether nobody is connected, as far as shards have said.
@@ -89,18 +88,22 @@ impl Node {
         self.posts().iter().all(|post| post.counts().clients == 0)
     }
 
-    pub(super) fn send_clients_away(&self, disconnect: &Disconnect, spread: Duration) {
+    pub(super) fn send_clients_away(&self, lines: &mut Lines, disconnect: &Disconnect, spread: Duration) {
         // Shards ask this when somebody comes after their mail did.
         self.health.refuses.store(true, Ordering::Relaxed);
         self.parts.metrics.cluster.handed_over();
-        for post in self.posts() {
-            post.send(Mail::Depart(disconnect.clone(), spread));
-        }
+        self.tell_shards(lines, || Mail::Depart(disconnect.clone(), spread));
     }
 
-    pub(super) fn let_clients_stay(&self) {
-        for post in self.posts() {
-            post.send(Mail::Stay);
+    pub(super) fn let_clients_stay(&self, lines: &mut Lines) {
+        self.tell_shards(lines, || Mail::Stay);
+    }
+
+    fn tell_shards(&self, lines: &mut Lines, mail: impl Fn() -> Mail) {
+        for (shard, post) in self.posts().iter().enumerate() {
+            if !post.try_send(mail()) {
+                lines.note(Line::NoRoom(shard));
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod drain;
 mod dump;
 mod findings;
 mod guard;
+mod lines;
 mod watchdog;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use drain::DrainedBy;
 pub use watchdog::Watchdog;
 
 use drain::Drain;
+use lines::Lines;
 
 /// How health is judged, and how clients are sent away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,8 @@ pub struct HealthReport {
 
 /// The state behind the reports.
 pub(crate) struct Health {
-    /// Guards the machines. Held for one look; the view's lock and mailboxes may be taken under it.
+    /// Guards the machines. Held for one look; the view's lock and mailboxes may be taken under it. Nothing is written into
+    /// the log under it.
     judge: Mutex<Judge>,
     /// Guards nothing but the pointer.
     report: RwLock<Arc<HealthReport>>,
@@ -96,6 +99,8 @@ struct Judge {
     /// Since when the process has run without a break; silence of before is nobody's fault.
     awake_since: Timestamp,
     was_stuck: bool,
+    /// For the log, which the watchdog writes.
+    lines: Lines,
 }
 
 impl Health {
@@ -110,6 +115,7 @@ impl Health {
             looked_at: now,
             awake_since: now,
             was_stuck: false,
+            lines: Lines::default(),
         };
         let health = Self {
             judge: Mutex::new(judge),

@@ -1,6 +1,6 @@
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::Node;
 /// too.
 #[derive(Debug)]
 pub struct Watchdog {
+    node: Weak<Node>,
     threads: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
 }
@@ -44,7 +45,7 @@ impl Watchdog {
         });
         node.check_health();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut watchdog = Self { threads: Vec::new(), stop };
+        let mut watchdog = Self { node: Arc::downgrade(node), threads: Vec::new(), stop };
         watchdog.look("flywheel-watchdog", node, |node| {
             node.check_health();
             true
@@ -97,6 +98,10 @@ impl Drop for Watchdog {
             if thread.join().is_err() {
                 tracing::error!("the watchdog panicked");
             }
+        }
+        // What was decided since its last look, such as that the process is drained.
+        if let Some(node) = self.node.upgrade() {
+            node.write_down();
         }
     }
 }
