@@ -6,15 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flywheel_engine::{
-    Answer, Backend, BackendError, ConnectCall, NoBackend, PublishCall, RpcCall, SubRefreshCall,
-    SubscribeCall,
+    Answer, Backend, ConnectCall, NoBackend, PublishCall, RpcCall, SubRefreshCall, SubscribeCall,
 };
-use flywheel_model::{Caller, Channel, ClientInfo, Payload, Renewal};
+use flywheel_model::{Caller, Channel, ClientInfo, Payload};
 use flywheel_session::{ConnectQuestion, Outcome};
 
 use crate::Node;
 use crate::asks::within_deadline;
-use crate::verdict::{backend_failed, for_client_of_backend};
+use crate::verdict::{for_client_of_backend, for_renewal};
 
 /// Which backend is asked about what. Names are those of namespaces; the empty one is for what has none.
 #[derive(Clone, Default)]
@@ -64,13 +63,15 @@ impl Node {
 
     pub(crate) fn backend_renew(&self, caller: Caller) -> Answer<Outcome> {
         let backend = or_none(self.access().backends.refresh.as_ref());
-        backend.refresh(caller).map(|renewal| renewal_outcome("refresh", renewal))
+        backend.refresh(caller).map(|renewal| Outcome::Renewed(for_renewal("refresh", renewal)))
     }
 
     pub(crate) fn backend_renew_subscription(&self, caller: Caller, channel: Channel) -> Answer<Outcome> {
         let backend = or_none(self.access().backends.sub_refresh.get(self.namespace(&channel).as_str()));
         let call = SubRefreshCall { caller, channel };
-        backend.sub_refresh(Box::new(call)).map(|renewal| renewal_outcome("sub_refresh", renewal))
+        backend
+            .sub_refresh(Box::new(call))
+            .map(|renewal| Outcome::Renewed(for_renewal("sub_refresh", renewal)))
     }
 
     pub(crate) fn backend_authorize(
@@ -121,13 +122,4 @@ impl Node {
     fn namespace(&self, channel: &Channel) -> String {
         self.settings().rules.namespace(channel.as_str()).to_owned()
     }
-}
-
-/// A backend that refuses to say that it goes on says that it does not.
-fn renewal_outcome(event: &'static str, renewal: Result<Renewal, BackendError>) -> Outcome {
-    Outcome::Renewed(match renewal {
-        Ok(renewal) => Ok(renewal),
-        Err(BackendError::Error { .. } | BackendError::Disconnect { .. }) => Ok(Renewal::Expired),
-        Err(error @ BackendError::Failed(_)) => Err(backend_failed(event, &error)),
-    })
 }

@@ -22,6 +22,8 @@ mod post_tests;
 mod routes;
 mod users;
 mod verdict;
+#[cfg(test)]
+mod verdict_tests;
 
 pub use access::Access;
 pub use backends::Backends;

@@ -2,6 +2,7 @@
 
 use flywheel_auth::{KeyRequest, TokenError, Unverified};
 use flywheel_engine::{BackendError, EngineError, KeySetError};
+use flywheel_model::Renewal;
 use flywheel_protocol::{Disconnect, ErrorCode};
 use flywheel_session::Failure;
 
@@ -44,8 +45,24 @@ pub(crate) fn for_client_of_backend(event: &'static str, error: BackendError) ->
     }
 }
 
+/// For what a backend was to renew. One that refuses to say that it goes on says that it does not, and the client is told no
+/// more than that; the refusal itself is for the log.
+pub(crate) fn for_renewal(
+    event: &'static str,
+    renewal: Result<Renewal, BackendError>,
+) -> Result<Renewal, Failure> {
+    match renewal {
+        Ok(renewal) => Ok(renewal),
+        Err(error @ (BackendError::Error { .. } | BackendError::Disconnect { .. })) => {
+            tracing::info!(%error, event, "a backend refused to renew: the client is told that it expired");
+            Ok(Renewal::Expired)
+        }
+        Err(error @ BackendError::Failed(_)) => Err(backend_failed(event, &error)),
+    }
+}
+
 /// For whoever asked a backend that gave no usable answer.
-pub(crate) fn backend_failed(event: &'static str, error: &BackendError) -> Failure {
+fn backend_failed(event: &'static str, error: &BackendError) -> Failure {
     tracing::error!(%error, event, "a call to a backend failed");
     ErrorCode::INTERNAL.into()
 }

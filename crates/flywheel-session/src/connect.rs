@@ -13,6 +13,7 @@ use flywheel_protocol::{Disconnect, ErrorCode};
 use crate::effect::{Ask, ConnectQuestion, Context, Effect, Failure, Outcome, Tell, Turn};
 use crate::liveness::Liveness;
 use crate::permission::{Admission, may_subscribe};
+use crate::refusal::Fault;
 use crate::session::{Connecting, Phase, Session, ttl};
 use crate::subscribe::weight;
 use crate::subscription::{Origin, Subscription, Wishes};
@@ -138,18 +139,19 @@ impl Session {
     /// subscribe by itself without token.
     fn server_side_channels(
         &self,
-        turn: &Turn<'_>,
+        turn: &mut Turn<'_>,
         from_token: BTreeMap<Channel, SubscribeGrant>,
         requested: &BTreeMap<String, flywheel_protocol::client::SubscribeRequest>,
         vouched: bool,
     ) -> Result<BTreeMap<Channel, (SubscribeGrant, bool)>, Failure> {
-        let rules = &turn.settings.rules;
+        let settings = turn.settings;
+        let rules = &settings.rules;
         let mut channels: BTreeMap<_, _> =
             from_token.into_iter().map(|(channel, grant)| (channel, (grant, true))).collect();
         for channel in channels.keys() {
             rules.options(channel.as_str())?;
         }
-        if let Some(personal) = turn.settings.personal_channel_of(self.user.as_str()) {
+        if let Some(personal) = settings.personal_channel_of(self.user.as_str()) {
             channels.entry(Channel::from(personal)).or_default();
         }
         // A backend that says who it is also says which channels it has.
@@ -158,10 +160,10 @@ impl Session {
                 continue;
             }
             let Ok(options) = rules.options(channel) else {
-                return Err(Disconnect::BAD_REQUEST.into());
+                return Err(turn.refuse(channel, Fault::UnknownNamespace));
             };
             let legal = rules.checked(channel).is_ok() && channel.len() <= rules.max_length;
-            if legal && may_subscribe(turn.settings, options, channel, &self.user) == Admission::Allowed {
+            if legal && may_subscribe(settings, options, channel, &self.user) == Admission::Allowed {
                 channels.insert(Channel::from(channel.as_str()), Default::default());
             }
         }

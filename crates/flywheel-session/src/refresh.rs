@@ -21,7 +21,7 @@ impl Session {
         request: RefreshRequest,
     ) -> Result<(), Failure> {
         if turn.settings.backend.refresh {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse("", Fault::RenewedByServer));
         }
         if request.token.is_empty() {
             return Err(Failure::MissingToken);
@@ -87,7 +87,7 @@ impl Session {
             subscription.server_side || subscription.options.sub_refresh_proxy_enabled
         };
         if self.subs.get(key).is_some_and(by_server) {
-            return Err(Disconnect::BAD_REQUEST.into());
+            return Err(turn.refuse(&request.channel, Fault::RenewedByServer));
         }
         if request.token.is_empty() {
             return Err(turn.refuse(&request.channel, Fault::NoToken));

@@ -30,6 +30,9 @@ pub enum Fault {
     /// The command is about a channel, and names none.
     #[error("missing channel")]
     NoName,
+    /// A `connect` asks for a channel of a namespace that there is not.
+    #[error("unknown namespace")]
+    UnknownNamespace,
     /// The name of the channel has more bytes than this.
     #[error("the channel's name is longer than {0} bytes")]
     LongName(usize),
@@ -60,6 +63,9 @@ pub enum Fault {
     /// The token is good, but was made for another user, client or channel.
     #[error("the token is for another user, client or channel")]
     ForeignToken,
+    /// A token for what the server itself keeps from expiring.
+    #[error("the server renews this, not the client")]
+    RenewedByServer,
     /// The first command is not `connect`.
     #[error("not connected yet")]
     NotConnected,
@@ -79,6 +85,8 @@ impl From<Fault> for Failure {
         match fault {
             Fault::ForeignToken => Self::InvalidToken,
             Fault::NoName
+            | Fault::UnknownNamespace
+            | Fault::RenewedByServer
             | Fault::Delta
             | Fault::NotConnected
             | Fault::ConnectedAlready

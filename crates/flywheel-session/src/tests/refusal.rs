@@ -1,7 +1,7 @@
 //! What the operator is told of commands that are refused.
 
 use super::world::World;
-use crate::Failure;
+use crate::{Failure, ServerSubscribe};
 
 /// What is written down after this frame: the channel and the fault.
 fn explained_in(mut world: World, frame: &str) -> Option<(String, String)> {
@@ -99,6 +99,26 @@ fn a_connect_without_a_token_is_explained_where_one_is_needed() {
     world.does(&["ask authenticate", "close 3501 bad request"]);
     assert_eq!(world.explained.len(), 1, "{:?}", world.explained);
     assert_eq!(world.explained[0].fault, crate::Fault::NoToken);
+}
+
+#[test]
+fn a_connect_that_asks_for_a_channel_of_an_unknown_namespace_is_explained() {
+    let frame = r#"{"id":1,"connect":{"token":"t42","subs":{"nowhere:1":{}}}}"#;
+    let explained = explained_in(World::new(), frame);
+    assert_eq!(explained, Some(("nowhere:1".to_owned(), "unknown namespace".to_owned())));
+}
+
+#[test]
+fn a_token_for_what_the_server_renews_is_explained() {
+    let fault = "the server renews this, not the client";
+    let mut world = World::with(|settings, _| settings.backend.refresh = true);
+    world.connect();
+    let explained = explained_in(world, r#"{"id":2,"refresh":{"token":"t42"}}"#);
+    assert_eq!(explained, Some(about_no_channel(fault)));
+    let mut world = World::connected();
+    world.act(|session, turn| session.subscribe_by_server(turn, &"lobby".into(), ServerSubscribe::default()));
+    let explained = explained_in(world, r#"{"id":2,"sub_refresh":{"channel":"lobby","token":"s"}}"#);
+    assert_eq!(explained, Some(("lobby".to_owned(), fault.to_owned())));
 }
 
 #[test]
