@@ -25,7 +25,9 @@ pub(crate) fn run(tree: &Tree, extent: Extent) -> Result<ExitCode> {
     setup::ensure_done(tree)?;
     let mut report = Report::default();
     match extent {
-        Extent::Fast => report.run("cargo test", || cargo_test::all(tree)),
+        Extent::Fast => {
+            report.run("cargo test", || cargo_test::all(tree));
+        }
         Extent::Whole => run_whole(tree, &mut report),
     }
     let Report { summary, sum } = report;
@@ -37,18 +39,19 @@ pub(crate) fn run(tree: &Tree, extent: Extent) -> Result<ExitCode> {
 /// What waits runs beside what computes, and whatever is measured by time alone.
 fn run_whole(tree: &Tree, report: &mut Report) {
     report.run("cargo test", || cargo_test::brisk(tree));
-    thread::scope(|scope| {
+    let targets_are_built = thread::scope(|scope| {
         let patient = scope.spawn(|| {
             let watch = Stopwatch::start();
             (cargo_test::patient(tree), watch.elapsed())
         });
         report.run("frame suite", || autobahn::run(tree));
-        report.run("fuzz targets", || fuzz::build_all(tree));
+        let targets_are_built = report.run("fuzz targets", || fuzz::build_all(tree));
         let nothing = |_| (Err(anyhow!("the stage ended by itself")), Duration::ZERO);
         let (kept, time) = patient.join().unwrap_or_else(nothing);
         report.add_kept("cargo test, beside these", kept, time);
+        targets_are_built
     });
-    report.run("fuzzing", || fuzz::run_all(tree));
+    report.run_if(targets_are_built, "fuzzing", || fuzz::run_all(tree));
 }
 
 /// What came of the stages.
@@ -59,12 +62,25 @@ struct Report {
 }
 
 impl Report {
-    /// Runs a stage, which shows what it does.
-    fn run(&mut self, name: &str, stage: impl FnOnce() -> Result<Tally>) {
+    /// Runs a stage, which shows what it does. Answers whether nothing failed.
+    fn run(&mut self, name: &str, stage: impl FnOnce() -> Result<Tally>) -> bool {
         println!("== {name}");
         let watch = Stopwatch::start();
-        let tally = stage();
+        let (tally, failed_before) = (stage(), self.sum.failed);
         self.add(name, tally, watch.elapsed());
+        self.sum.failed == failed_before
+    }
+
+    /// Runs a stage that needs what another one has made, unless that failed: then it would only fail of the same, which is
+    /// counted already.
+    fn run_if(&mut self, is_made: bool, name: &str, stage: impl FnOnce() -> Result<Tally>) {
+        if is_made {
+            self.run(name, stage);
+        } else {
+            let line = format!("{name}: left out, because a stage before it failed");
+            println!("== {line}");
+            self.summary.push(line);
+        }
     }
 
     /// Shows what a stage said that has run beside others.
@@ -86,5 +102,28 @@ impl Report {
         println!("== {line}");
         self.summary.push(line);
         self.sum += tally;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_built_is_counted_once_and_the_stage_that_needs_it_is_named_as_left_out() {
+        let mut report = Report::default();
+        let is_made = report.run("fuzz targets", || Err(anyhow!("a target does not build")));
+        report.run_if(is_made, "fuzzing", || Err(anyhow!("a target does not build")));
+        assert_eq!(report.sum, Tally { passed: 0, failed: 1 });
+        assert!(matches!(&report.summary[..], [_, left_out] if left_out.starts_with("fuzzing: left out")));
+    }
+
+    #[test]
+    fn a_stage_whose_needs_are_met_is_run_also_when_another_one_has_failed() {
+        let mut report = Report::default();
+        report.run("cargo test", || Ok(Tally { passed: 1, failed: 2 }));
+        let is_made = report.run("fuzz targets", || Ok(Tally::default()));
+        report.run_if(is_made, "fuzzing", || Ok(Tally::of(true)));
+        assert_eq!(report.sum, Tally { passed: 2, failed: 2 });
     }
 }
