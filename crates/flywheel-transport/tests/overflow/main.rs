@@ -9,6 +9,7 @@
 
 mod node;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use flywheel_engine::Dependencies;
@@ -78,8 +79,8 @@ fn p3_what_a_blocked_shard_has_no_room_for_is_counted_and_healed_when_it_turns_a
     assert_eq!(redis.info("client_output_buffer_limit_disconnections").trim_start_matches('0'), "");
 }
 
-/// Who listens: the ids of connections.
-fn listeners(redis: &RedisServer) -> Vec<String> {
+/// Who listens: the ids of connections. Redis lists them in an order that it changes at its leisure.
+fn listeners(redis: &RedisServer) -> BTreeSet<String> {
     let list = redis.run(&["CLIENT", "LIST", "TYPE", "pubsub"]).text();
     list.split_whitespace().filter(|word| word.starts_with("id=")).map(str::to_owned).collect()
 }
