@@ -72,20 +72,23 @@ pub fn fields(mut message: &[u8]) -> Option<Vec<(u64, Field)>> {
 
 /// What the last field of this number holds, a string or bytes; empty without one.
 pub fn bytes_of(message: &[u8], number: u64) -> Vec<u8> {
-    let last = fields(message).into_iter().flatten().rfind(|(found, _)| *found == number);
-    match last {
-        Some((_, Field::Bytes(bytes))) => bytes,
+    match last(message, number) {
+        Some(Field::Bytes(bytes)) => bytes,
         _ => Vec::new(),
     }
 }
 
 /// What the last field of this number holds, an integer; 0 without one.
 pub fn number_of(message: &[u8], number: u64) -> u64 {
-    let last = fields(message).into_iter().flatten().rfind(|(found, _)| *found == number);
-    match last {
-        Some((_, Field::Number(value))) => value,
+    match last(message, number) {
+        Some(Field::Number(value)) => value,
         _ => 0,
     }
+}
+
+fn last(message: &[u8], number: u64) -> Option<Field> {
+    let field = fields(message)?.into_iter().rfind(|(found, _)| *found == number);
+    field.map(|(_, content)| content)
 }
 
 /// Takes the messages of a frame apart; `None` when a length does not fit.

@@ -33,6 +33,10 @@ fn identity(certificates: &Certificates) -> Value {
     json!({"server_ca_pem": certificates.authority(), "cert_pem": cert, "key_pem": key})
 }
 
+fn publish(server: &Server, channel: &str, data: &Value) -> Value {
+    server.api_result("publish", &json!({"channel": channel, "data": data}))
+}
+
 /// Starts a node and waits until it is ready.
 fn node(redis: &Value) -> Server {
     node_of(&fixture_on_redis(redis))

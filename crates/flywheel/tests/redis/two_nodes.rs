@@ -1,13 +1,9 @@
 //! What happens on one node is seen on the other.
 
-use flywheel_testkit::{JsonClient, RedisServer, Server, fixture_on_redis, named_token, set, wait_until};
+use flywheel_testkit::{JsonClient, RedisServer, fixture_on_redis, named_token, set, wait_until};
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, at, two, two_of};
-
-fn publish(server: &Server, channel: &str, data: &Value) -> Value {
-    server.api_result("publish", &json!({"channel": channel, "data": data}))
-}
+use crate::{PATIENCE, at, publish, two, two_of};
 
 #[test]
 fn a_publication_on_one_node_reaches_clients_of_both_in_order() {

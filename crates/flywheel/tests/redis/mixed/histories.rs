@@ -6,13 +6,10 @@ use serde_json::{Value, json};
 
 use super::reference::{EPOCH, History, How, client_info, positioned, with_the_one_before};
 use super::shared::Shared;
-
-pub(super) fn publish(server: &Server, channel: &str, data: &Value) -> Value {
-    server.api_result("publish", &json!({"channel": channel, "data": data}))
-}
+use crate::publish;
 
 /// Top, epoch, and offset and data of each publication, as our node tells them.
-pub(super) fn ours(server: &Server, channel: &str) -> History {
+fn ours(server: &Server, channel: &str) -> History {
     let history = server.api_result("history", &json!({"channel": channel, "limit": 100}));
     let publications = history["publications"].as_array().unwrap().iter();
     History {

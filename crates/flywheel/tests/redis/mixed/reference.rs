@@ -78,7 +78,7 @@ impl Shared {
     /// Publishes into a channel with history.
     pub(super) fn publishes(&self, channel: &str, data: &str, how: &How<'_>) -> Published {
         let (history, meta) = self.history_keys(channel);
-        let result = how.key.map(|key| format!("{}.{key}", self.key("result", channel)));
+        let result = self.result_key(channel, how);
         if let Some(known) = result.as_deref().and_then(|result| self.known(result)) {
             return known;
         }
@@ -122,24 +122,32 @@ impl Shared {
         .concat();
         self.publish(channel, if how.delta { &delta } else { &stored });
         if let Some(result) = &result {
-            self.say(&["HSET", result, "e", &epoch, "s", &top]);
-            self.say(&["EXPIRE", result, RESULT_TTL]);
+            self.remember(&["HSET", result, "e", &epoch, "s", &top]);
         }
         position(false)
     }
 
     /// Publishes into a channel without history; returns whether it did.
     pub(super) fn publishes_plain(&self, channel: &str, data: &str, how: &How<'_>) -> bool {
-        let result = how.key.map(|key| format!("{}.{key}", self.key("result", channel)));
+        let result = self.result_key(channel, how);
         if result.as_deref().and_then(|result| self.known(result)).is_some() {
             return false;
         }
         self.publish(channel, &publication(data, how, self.now()));
         if let Some(result) = &result {
-            self.say(&["HSET", result, "e", ""]);
-            self.say(&["EXPIRE", result, RESULT_TTL]);
+            self.remember(&["HSET", result, "e", ""]);
         }
         true
+    }
+
+    fn result_key(&self, channel: &str, how: &How<'_>) -> Option<String> {
+        how.key.map(|key| format!("{}.{key}", self.key("result", channel)))
+    }
+
+    /// Keeps what this command writes under the key of a result, for a while.
+    fn remember(&self, write: &[&str]) {
+        self.say(write);
+        self.say(&["EXPIRE", write[1], RESULT_TTL]);
     }
 
     /// What is remembered under an idempotency key: with an epoch, however empty, there is something.

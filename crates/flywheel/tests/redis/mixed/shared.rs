@@ -42,7 +42,6 @@ fn partition(channel: &str) -> u32 {
         "log:e" => 12,
         "log:f" => 13,
         "diff:a" => 8,
-        "diff:b" => 9,
         "room:a" => 5,
         "plain" => 4,
         _ => panic!("no test says where {channel} is"),
@@ -118,14 +117,12 @@ impl Shared {
 
     /// Publishes to nodes: all, or the one of this UID.
     pub(super) fn tell_nodes(&self, uid: Option<&str>, message: &[u8]) {
-        let name = uid.map_or(format!("{PREFIX}.control"), |uid| format!("{PREFIX}.node.{uid}"));
-        self.run(&[b"PUBLISH", name.as_bytes(), message]);
+        self.run(&[b"PUBLISH", to_nodes(uid).as_bytes(), message]);
     }
 
     /// Listens to what nodes are told: all, or the one of this UID.
     pub(super) fn listen_as_node(&self, uid: Option<&str>) -> Listener {
-        let name = uid.map_or(format!("{PREFIX}.control"), |uid| format!("{PREFIX}.node.{uid}"));
-        self.listen_to("SUBSCRIBE", &name)
+        self.listen_to("SUBSCRIBE", &to_nodes(uid))
     }
 
     fn listen_to(&self, word: &str, name: &str) -> Listener {
@@ -134,9 +131,14 @@ impl Shared {
         Listener(client)
     }
 
-    pub(super) fn is_sharded(&self) -> bool {
+    fn is_sharded(&self) -> bool {
         matches!(self.redis, Redis::Partitions(_))
     }
+}
+
+/// Where nodes are told something: all, or the one of this UID.
+fn to_nodes(uid: Option<&str>) -> String {
+    uid.map_or_else(|| format!("{PREFIX}.control"), |uid| format!("{PREFIX}.node.{uid}"))
 }
 
 impl Listener {
