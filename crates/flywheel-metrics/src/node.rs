@@ -154,3 +154,8 @@ impl NodeMetrics {
 pub(crate) fn set(gauge: &IntGauge, value: usize) {
     gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
 }
+
+/// A counter never goes down.
+pub(crate) fn raise(counter: &IntCounter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}

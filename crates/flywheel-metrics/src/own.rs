@@ -3,7 +3,7 @@ use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 use crate::cells::{Cells, Counters};
 use crate::declare::Declare;
 use crate::labels::ReloadOutcome;
-use crate::node::set;
+use crate::node::{raise, set};
 
 /// Metrics that Centrifugo does not have.
 pub struct OwnMetrics {
@@ -20,6 +20,7 @@ pub struct OwnMetrics {
     memory_present: IntGauge,
     reloads: Counters,
     panics: IntCounter,
+    log_lines_lost: IntCounter,
 }
 
 impl OwnMetrics {
@@ -72,6 +73,10 @@ impl OwnMetrics {
             ),
             panics: declare
                 .counter("flywheel_panics_total", "Panics caught. Every one is a defect worth reporting."),
+            log_lines_lost: declare.counter(
+                "flywheel_log_lines_lost_total",
+                "Lines of the log that were lost: nobody read it, or it could not be written.",
+            ),
         }
     }
 
@@ -100,5 +105,10 @@ impl OwnMetrics {
     /// A panic was caught.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// So many lines of the log have been lost so far.
+    pub fn set_log_lines_lost(&self, lines: u64) {
+        raise(&self.log_lines_lost, lines);
     }
 }

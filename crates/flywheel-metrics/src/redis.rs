@@ -1,9 +1,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
 
 use crate::declare::Declare;
+use crate::node::raise;
 
 /// What one shard of Redis has counted since it was started, and what it holds now.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -153,9 +154,4 @@ impl RedisMetrics {
             }
         }
     }
-}
-
-/// A counter never goes down.
-fn raise(counter: &IntCounter, to: u64) {
-    counter.inc_by(to.saturating_sub(counter.get()));
 }

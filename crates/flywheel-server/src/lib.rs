@@ -9,6 +9,7 @@ mod flood;
 #[cfg(debug_assertions)]
 mod hang;
 mod kept;
+mod log_queue;
 mod logging;
 mod pem;
 mod process;
@@ -20,6 +21,6 @@ pub mod tokens;
 mod transports;
 
 pub use dev::{DevMode, dev_file};
-pub use logging::Logging;
+pub use logging::{LastLines, Logging};
 pub use server::{Exit, Server, log_warnings};
 pub use source::{ConfigSource, LoadFailure};

@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engines::{Engines, Surroundings, settled};
 use crate::kept::KeptConnections;
+use crate::logging::LAST_LINES;
 use crate::{ConfigSource, Logging, assemble, process, proxies};
 
 /// A running server.
@@ -125,8 +126,10 @@ impl Server {
         let service = Arc::new(Service::new(Arc::clone(&node), key, endpoints, config.http_api.external));
         let own_metrics = Arc::clone(&metrics);
         let redis = engines.redis;
+        let log = logging.queue().clone();
         service.refresh_metrics_with(move || {
             own_metrics.process.set(&process::read());
+            own_metrics.own.set_log_lines_lost(log.lost());
             own_metrics.redis.set(&redis.readings());
         });
         let http = Arc::new(HttpServer::new(service, tasks.clone()));
@@ -144,8 +147,12 @@ impl Server {
         )));
         let exposure = if internal.is_some() { Exposure::External } else { Exposure::Both };
         spawn_housekeeping(&tasks, &node, engines.memory);
-        let watchdog = Watchdog::start(&node, || std::process::abort())
-            .context("cannot start the watchdog's threads")?;
+        let log = logging.queue().clone();
+        let end = move || {
+            log.flush(LAST_LINES);
+            std::process::abort();
+        };
+        let watchdog = Watchdog::start(&node, end).context("cannot start the watchdog's threads")?;
         #[cfg(debug_assertions)]
         crate::hang::on_signals(&node);
         node.join_cluster();
@@ -237,7 +244,7 @@ impl Server {
                 _ = terminate.recv() => return Ok(true),
                 _ = hangup.recv() => self.reload().await,
                 _ = watch.tick() => {
-                    self.logging.report_left_out();
+                    self.logging.report_missing();
                     if self.shards.iter().any(JoinHandle::is_finished) || self.shard_failed.load(Ordering::SeqCst) {
                         tracing::error!("a shard has ended; a node without one of its shards is of no use");
                         return Ok(false);

@@ -10,6 +10,7 @@
 //! - [`Sdk`] runs a script that uses a published SDK.
 //! - [`Cutter`] is a TCP proxy that cuts what goes through it.
 //! - [`Backing`] is the application behind a proxy, scripted.
+//! - [`Fifo`] stands between a program and a reader that stops reading.
 //! - [`Bound`] holds what a test measured against what the failure matrix states; [`Footprint`] does so for memory.
 //! - [`drill`] puts nodes under load while something fails, and judges what clients saw.
 //! - [`RedisServer`], [`SentinelSet`], [`RedisCluster`] and [`HaProxy`] start real ones; [`FaultProxy`] breaks what passes it.
@@ -34,6 +35,7 @@ mod connection;
 mod cutter;
 pub mod drill;
 mod external;
+mod fifo;
 mod footprint;
 mod http;
 mod key_server;
@@ -56,6 +58,7 @@ pub use client::JsonClient;
 pub use connection::{Connection, Encoding, Event};
 pub use cutter::{Cut, Cutter};
 pub use external::{Checks, Sdk, installed, run_checks, sdk_folder, workspace_folder};
+pub use fifo::Fifo;
 pub use footprint::Footprint;
 pub use http::{Http, Response};
 pub use key_server::{KeyServer, Reply};

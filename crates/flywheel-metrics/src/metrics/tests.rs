@@ -29,6 +29,7 @@ flywheel_gaps_given_up_total
 flywheel_gaps_healed_total
 flywheel_hand_overs_total
 flywheel_live
+flywheel_log_lines_lost_total
 flywheel_memory_engine_bytes
 flywheel_memory_engine_presence_entries
 flywheel_memory_engine_streams
@@ -124,6 +125,8 @@ fn eventful() -> Metrics {
     metrics.own.publications_dropped(6);
     metrics.own.reloaded(ReloadOutcome::Refused);
     metrics.own.panicked();
+    metrics.own.set_log_lines_lost(3);
+    metrics.own.set_log_lines_lost(2);
     let link = LinkReading { server: "a:1".to_owned(), calls: 2, bytes: 8192 };
     metrics.redis.set(&[RedisReading {
         shard: "redis[0]".to_owned(),
@@ -252,6 +255,7 @@ flywheel_shard_mailbox_bytes{shard="1"} 77
 flywheel_shard_mailbox_dropped_publications_total 6
 flywheel_config_reloads_total{outcome="refused"} 1
 flywheel_panics_total 1
+flywheel_log_lines_lost_total 3
 flywheel_ready 0
 flywheel_live 0
 flywheel_dependency_up{dependency="db"} 0

@@ -16,6 +16,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     }
     let (loaded, missing) = source.load()?;
     let logging = Logging::start(&loaded.config.log)?;
+    let _last_lines = logging.last_lines();
     if missing {
         let file = source.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
         tracing::warn!(file, "there is no configuration file: defaults are in force, and they let nobody in");
@@ -38,6 +39,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     }
     match server.run()? {
         Exit::Clean => Ok(()),
-        Exit::Forced => Err(Failed { message: "the shutdown timeout ran out".into(), code: 1 }),
+        // The log says why; standard error may be what nobody reads.
+        Exit::Forced => Err(Failed { message: String::new(), code: 1 }),
     }
 }
