@@ -1,5 +1,7 @@
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::OpenOptions;
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ impl Drop for LastLines {
 }
 
 impl Logging {
-    /// Starts logging for the whole process.
+    /// Starts logging for the whole process, panics included.
     ///
     /// # Errors
     /// The file cannot be opened, the process logs already, or the system has no threads left.
@@ -61,6 +63,8 @@ impl Logging {
         let gate = Gate(Arc::clone(&flood));
         let log = tracing_subscriber::registry().with(filter).with(lines).with(gate);
         log.try_init().context("cannot start the log")?;
+        // Not to standard error, as it would be: nobody may read that, and the log may be elsewhere.
+        std::panic::set_hook(Box::new(log_panic));
         Ok(Self { level, flood, queue })
     }
 
@@ -99,6 +103,13 @@ impl Logging {
     pub fn shared(self) -> Arc<Self> {
         Arc::new(self)
     }
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let (thread, backtrace) = (thread.name().unwrap_or("unnamed"), Backtrace::capture());
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(thread, backtrace, "{panic}");
 }
 
 fn level(level: LogLevel) -> LevelFilter {
