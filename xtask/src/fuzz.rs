@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ impl Run {
         let seeds = tree.path("fuzz/corpus").join(target);
         let log = tree.path("target/fuzz-corpus").join(format!("{target}.log"));
         let output = File::create(&log).with_context(|| log.display().to_string())?;
-        let mut command = Command::new(program);
+        let mut command = tree.yielding(program);
         command
             .arg(format!("-max_total_time={}", time.as_secs()))
             .args(["-rss_limit_mb=2048", "-timeout=5", "-use_value_profile=1", "-print_final_stats=1"])

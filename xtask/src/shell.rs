@@ -46,8 +46,15 @@ impl Tree {
 
     /// The same, which gives way to whatever else wants to run.
     pub(crate) fn yielding_cargo(&self, arguments: &str) -> Command {
+        let mut command = self.yielding(cargo());
+        command.args(arguments.split_whitespace());
+        command
+    }
+
+    /// A command in the root folder which gives way to whatever else wants to run.
+    pub(crate) fn yielding(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.command("nice", "-n 19");
-        command.arg(cargo()).args(arguments.split_whitespace());
+        command.arg(program);
         command
     }
 

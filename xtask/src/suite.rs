@@ -36,22 +36,21 @@ pub(crate) fn run(tree: &Tree, extent: Extent) -> Result<ExitCode> {
     Ok(if sum.failed == 0 && sum.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What waits runs beside what computes, and whatever is measured by time alone.
+/// What waits runs beside what computes, which gives way to it.
 fn run_whole(tree: &Tree, report: &mut Report) {
     report.run("cargo test", || cargo_test::brisk(tree));
-    let targets_are_built = thread::scope(|scope| {
+    thread::scope(|scope| {
         let patient = scope.spawn(|| {
             let watch = Stopwatch::start();
             (cargo_test::patient(tree), watch.elapsed())
         });
         report.run("frame suite", || autobahn::run(tree));
         let targets_are_built = report.run("fuzz targets", || fuzz::build_all(tree));
+        report.run_if(targets_are_built, "fuzzing", || fuzz::run_all(tree));
         let nothing = |_| (Err(anyhow!("the stage ended by itself")), Duration::ZERO);
         let (kept, time) = patient.join().unwrap_or_else(nothing);
         report.add_kept("cargo test, beside these", kept, time);
-        targets_are_built
     });
-    report.run_if(targets_are_built, "fuzzing", || fuzz::run_all(tree));
 }
 
 /// What came of the stages.
