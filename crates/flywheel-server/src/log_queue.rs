@@ -27,6 +27,8 @@ struct Lines {
     waiting: Vec<u8>,
     /// Bytes that have been taken out to be handed on and are not known to be written.
     taken: usize,
+    /// Whether the log refused the last line.
+    refused: bool,
     lost: u64,
     /// How many of those have been reported.
     told: u64,
@@ -58,11 +60,12 @@ impl LogQueue {
         self.0.lines().lost
     }
 
-    /// Lines that were lost since this last said so; says so only when all others have been written.
+    /// Lines that were lost since this last said so. Says so only when all others have been written, so that this is not
+    /// lost as well.
     pub(crate) fn newly_lost(&self) -> Option<u64> {
         let mut lines = self.0.lines();
         let newly = lines.lost - lines.told;
-        if newly == 0 || !lines.are_written() {
+        if newly == 0 || lines.refused || !lines.are_written() {
             return None;
         }
         lines.told = lines.lost;
@@ -96,13 +99,16 @@ impl Queue {
         let mut taken = Vec::new();
         loop {
             self.take(&mut taken);
+            let (mut lost, mut refused) = (0, false);
             // One write for a line, so that processes that append to the same file do not tear each other's.
-            let failed =
-                taken.split_inclusive(|byte| *byte == b'\n').filter(|line| log.write_all(line).is_err());
-            let failed = failed.count() as u64;
+            for line in taken.split_inclusive(|byte| *byte == b'\n') {
+                refused = log.write_all(line).is_err();
+                lost += u64::from(refused);
+            }
             let mut lines = self.lines();
             lines.taken = 0;
-            lines.lost += failed;
+            lines.lost += lost;
+            lines.refused = refused;
             if lines.are_written() {
                 self.emptied.notify_all();
             }
@@ -151,13 +157,14 @@ impl Write for Entry<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A log that takes a line when it is read, and none when its reader has gone.
+    /// A log that takes a line when it is read.
     struct Pipe(SyncSender<Vec<u8>>);
 
     impl Write for Pipe {
@@ -202,13 +209,34 @@ mod tests {
         assert_eq!(queue.newly_lost(), None);
     }
 
+    /// A log on a disk with or without room.
+    struct Disk(Arc<AtomicBool>);
+
+    impl Write for Disk {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            if self.0.load(Ordering::SeqCst) {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(line.len())
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn a_log_that_cannot_be_written_loses_lines_and_nothing_else() {
-        let (queue, reader) = queue(BYTES_MAX);
-        drop(reader);
+    fn lines_for_which_the_disk_has_no_room_are_counted_and_told_when_it_has() {
+        let full = Arc::new(AtomicBool::new(true));
+        let queue = LogQueue::start(Disk(Arc::clone(&full))).unwrap();
         for _ in 0..3 {
             write(&queue, "into the void\n");
+            assert!(queue.flush(PATIENCE));
+            assert_eq!(queue.newly_lost(), None, "saying so would be lost as well");
         }
+        full.store(false, Ordering::SeqCst);
+        write(&queue, "onto the disk\n");
         assert!(queue.flush(PATIENCE));
         assert_eq!(queue.newly_lost(), Some(3));
     }
