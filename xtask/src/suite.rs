@@ -36,7 +36,7 @@ pub(crate) fn run(tree: &Tree, extent: Extent) -> Result<ExitCode> {
     Ok(if sum.failed == 0 && sum.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What waits runs beside what computes, which gives way to it.
+/// What waits runs beside what computes; fuzzing and what it needs give way to it.
 fn run_whole(tree: &Tree, report: &mut Report) {
     report.run("cargo test", || cargo_test::brisk(tree));
     thread::scope(|scope| {

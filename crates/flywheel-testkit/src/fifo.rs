@@ -3,7 +3,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use tempfile::TempDir;
 
 /// A named pipe between a program that writes and a reader that reads only when told to.
@@ -27,7 +27,7 @@ impl Fifo {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = path_in(folder.path());
-        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
         let nonblock = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
         // Open at both ends, it is never at its end.
         let end = OpenOptions::new().read(true).write(true).custom_flags(nonblock).open(path).unwrap();
